@@ -1,0 +1,264 @@
+/** Puts one process of the worker together: broker, database, stages, API. */
+import { dirname, join, resolve } from 'node:path'
+import type { Kafka } from 'kafkajs'
+import type { Config, LoadedConfig } from '../config.ts'
+import type { Decision } from '../contract/case.ts'
+import type { Emission } from '../contract/stage.ts'
+import { brokerTopic, type TopicName } from '../contract/topics.ts'
+import { SentinelError } from '../errors.ts'
+import { type Component, createHealth } from '../io/http/health.ts'
+import { resolveSigningKey } from '../io/http/keys.ts'
+import { type HttpServer, startHttpServer } from '../io/http/server.ts'
+import { resolveToken } from '../io/http/token.ts'
+import { createKafka } from '../io/kafka/client.ts'
+import { type Cadence, KafkaPipeline, type PipelineEvent } from '../io/kafka/pipeline.ts'
+import { ensureIncarnations, ensureTopics, type TopicPlan, withAdmin } from '../io/kafka/topics.ts'
+import { postgresCheckpointStore } from '../io/postgres/checkpoint-store.ts'
+import { migrate } from '../io/postgres/migrate.ts'
+import { createPool, type Pool } from '../io/postgres/pool.ts'
+import { postgresReadModel } from '../io/postgres/read-model.ts'
+import { pingDatabase } from '../io/postgres/schema.ts'
+import { createSink, type Sink } from '../io/postgres/sink.ts'
+import type { ReadModel } from '../read-model.ts'
+import type { Pipeline } from '../runtime/tasks.ts'
+import type { Telemetry } from '../telemetry.ts'
+import type { StageName } from '../topology.ts'
+import { sampleMetrics } from './worker-metrics.ts'
+
+export interface WorkerOptions {
+  readonly loaded: LoadedConfig
+  readonly roles: readonly StageName[]
+  readonly telemetry: Telemetry
+  /** Whether a person reads what `print` says: then the token is shown to them. */
+  readonly terminal: boolean
+  readonly print: (line: string) => void
+  readonly cadence?: Partial<Cadence>
+  /** Told of each emission that goes out. */
+  readonly observe?: (emission: Emission) => void
+  readonly onFatal: (error: SentinelError) => void
+}
+
+export interface Worker {
+  readonly api: HttpServer
+  readonly token: string
+  readonly readModel: ReadModel
+  readonly pipeline: KafkaPipeline
+  readonly kafka: Kafka
+  /** Whether every stage has joined and recovered. */
+  readonly ready: boolean
+  stop(): Promise<void>
+}
+
+const hourMs = 3_600_000
+const pingEveryMs = 5_000
+const sampleEveryMs = 1_000
+
+/** Topics of ours as a configuration plans them. */
+export function topicPlan(config: Config): TopicPlan {
+  const { prefix, partitions, replicationFactor, retention } = config.topics
+  return { prefix, partitions, replicationFactor, retention }
+}
+
+/** The folder in which a first run keeps the token and the signing key that it made. */
+export function stateFolder(loaded: LoadedConfig): string {
+  const base = loaded.origin.file === null ? '.' : dirname(loaded.origin.file)
+  return resolve(base, loaded.config.stateFolder)
+}
+
+/** @throws CONFIGURATION_INVALID where a needed source or the database is missing; BROKER_UNAVAILABLE, DATABASE_UNAVAILABLE */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const { loaded, telemetry, roles } = options
+  const { config, secrets } = loaded
+  if (secrets.databaseUrl === undefined) {
+    throw new SentinelError(
+      'CONFIGURATION_INVALID',
+      'DATABASE_URL is not set: detect and respond keep their checkpoints in PostgreSQL. Set it to postgres://user:password@host:port/database.',
+    )
+  }
+  const used: Component[] = ['broker', 'database', ...roles]
+  const health = createHealth(used, (state) => telemetry.componentChanged(state))
+  const kafka = createKafka(config.kafka, (level, text) => {
+    if (level === 'error') telemetry.failed(new SentinelError('BROKER_UNAVAILABLE', text), { willRetry: true })
+  })
+  const pool = createPool({
+    url: secrets.databaseUrl,
+    onIdleError: (error) => telemetry.failed(error, { willRetry: true }),
+  })
+  try {
+    const { schema } = config.database
+    telemetry.migrated(await migrate(pool, { schema }))
+    health.set('database', { ready: true, detail: 'connected' })
+    const folder = stateFolder(loaded)
+    const key = await resolveSigningKey({ given: secrets.signingKey, path: join(folder, 'signing-key.pem') })
+    const plan = topicPlan(config)
+    const sources = await withAdmin(kafka, async (admin) => {
+      await ensureTopics(admin, plan)
+      return presentSources(loaded, new Set(await admin.listTopics()))
+    })
+    const incarnations = await ensureIncarnations(kafka, plan, [{ keyId: key.keyId, spki: key.spki }])
+    health.set('broker', { ready: true, detail: 'connected' })
+    const pipelineConfig: Pipeline = {
+      sources,
+      detect: config.detect,
+      respond: config.respond,
+      digests: loaded.digests,
+    }
+    const readModel = postgresReadModel(pool, schema)
+    const sink = createSink(pool, schema)
+    const pipeline = new KafkaPipeline({
+      kafka,
+      pipeline: pipelineConfig,
+      plan,
+      incarnations,
+      groupPrefix: config.kafka.groupPrefix,
+      roles,
+      checkpoints: postgresCheckpointStore(pool, schema),
+      sink: roles.includes('store') ? await sinkPorts(sink, telemetry) : null,
+      clock: Date.now,
+      onFatal: options.onFatal,
+      onEvent: (event) => tell(telemetry, event),
+      observe: (emission) => {
+        telemetry.emitted(emission.topic, emission.body)
+        options.observe?.(emission)
+      },
+      ...(options.cadence === undefined ? {} : { cadence: options.cadence }),
+    })
+    await pipeline.start()
+    const { token } = await resolveToken({
+      given: secrets.token,
+      terminal: options.terminal,
+      print: options.print,
+      path: join(folder, 'token'),
+    })
+    const api = await startHttpServer({
+      host: config.http.host,
+      port: config.http.port,
+      token,
+      readModel,
+      key,
+      health,
+      telemetry,
+      now: Date.now,
+      append: (decision) => pipeline.append(decisionEmission(decision), 'api'),
+    })
+    const timers = [
+      setInterval(() => void ping(pool, kafka, health), pingEveryMs),
+      setInterval(() => {
+        for (const [stage, ready] of pipeline.status()) {
+          health.set(stage, { ready, detail: ready ? 'running' : 'recovering its partitions' })
+        }
+        sampleMetrics(pipeline, telemetry)
+      }, sampleEveryMs),
+      setInterval(() => void dropOld(sink, config, telemetry), hourMs),
+    ]
+    telemetry.started({ version: '0.1.0', roles })
+    return {
+      api,
+      token,
+      readModel,
+      pipeline,
+      kafka,
+      get ready() {
+        return [...pipeline.status().values()].every((ready) => ready)
+      },
+      async stop() {
+        for (const timer of timers) clearInterval(timer)
+        await api.close()
+        await pipeline.stop()
+        await pool.end()
+        telemetry.stopped()
+      },
+    }
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+}
+
+/** Sources whose topics exist. @throws CONFIGURATION_INVALID for one that the configuration names and nobody made */
+function presentSources(loaded: LoadedConfig, topics: ReadonlySet<string>) {
+  const { sources, optionalSources } = loaded.config
+  const missing = sources.filter(({ name, topic }) => !topics.has(topic) && !optionalSources.includes(name))
+  if (missing.length > 0) {
+    const names = missing.map(({ topic }) => topic).join(', ')
+    throw new SentinelError(
+      'CONFIGURATION_INVALID',
+      `There is no topic ${names} on the broker. Make it, or take the source out of the configuration.`,
+    )
+  }
+  const present = sources.filter(({ topic }) => topics.has(topic))
+  if (present.length > 0) return present
+  throw new SentinelError(
+    'CONFIGURATION_INVALID',
+    `None of the topics ${sources.map(({ topic }) => topic).join(', ')} exists, so there is nothing to read. ` +
+      'Name your topics under sources in sentinel.yaml, or try `sentinel demo`.',
+  )
+}
+
+function decisionEmission(decision: Decision) {
+  const { id, tenant } = decision
+  return { topic: 'casefile', route: 'key', key: tenant, id, timeMs: Date.now(), body: decision } as const
+}
+
+async function sinkPorts(sink: Sink, telemetry: Telemetry) {
+  return {
+    start: async (topic: TopicName, partition: number) => (await sink.offsets()).get(`${topic}/${partition}`) ?? null,
+    open: (topic: TopicName, partition: number) => ({
+      async write(records: Parameters<Sink['write']>[0]['records']) {
+        const startedMs = performance.now()
+        const { stored, skipped, unreadable } = await sink.write({ topic, partition, records })
+        telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs: performance.now() - startedMs })
+      },
+    }),
+  }
+}
+
+function tell(telemetry: Telemetry, { stage, kind, detail }: PipelineEvent): void {
+  switch (kind) {
+    case 'lost':
+      telemetry.taskLost({ task: detail })
+      return
+    case 'failed':
+      telemetry.failed(new SentinelError('SERVICE_UNAVAILABLE', detail), { stage, willRetry: true })
+      return
+    case 'offset-reset':
+      telemetry.failed(new SentinelError('INVARIANT_BROKEN', detail), { stage, willRetry: true })
+      return
+    case 'joined':
+    case 'idle':
+    case 'checkpoint':
+      return
+  }
+}
+
+async function ping(pool: Pool, kafka: Kafka, health: ReturnType<typeof createHealth>): Promise<void> {
+  try {
+    await pingDatabase(pool)
+    health.set('database', { ready: true, detail: 'connected' })
+  } catch {
+    health.set('database', { ready: false, detail: 'does not answer' })
+  }
+  try {
+    await withAdmin(kafka, (admin) => Promise.race([admin.describeCluster(), timeout(4_000)]))
+    health.set('broker', { ready: true, detail: 'connected' })
+  } catch {
+    health.set('broker', { ready: false, detail: 'does not answer' })
+  }
+}
+
+function timeout(ms: number): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error('timeout')), ms).unref())
+}
+
+async function dropOld(sink: Sink, config: Config, telemetry: Telemetry): Promise<void> {
+  try {
+    telemetry.retentionApplied(await sink.dropOld({ measurements: config.database.retention }, Date.now()))
+  } catch (error) {
+    telemetry.failed(error, { stage: 'store', willRetry: true })
+  }
+}
+
+/** Names of our topics that a person may want to read, as the broker knows them. */
+export function publicTopic(config: Config, name: TopicName): string {
+  return brokerTopic(name, config.topics.prefix)
+}

@@ -1,0 +1,242 @@
+/** What no schema of one key can hold: rules between keys, and names that other files declare. */
+import type { DetectConfig, RespondConfig, SourceConfig, VoteRule } from '../contract/configuration.ts'
+import { entityKind } from '../contract/pane.ts'
+import { brokerTopic, type TopicName, topicNames } from '../contract/topics.ts'
+import { type AnyDetector, detectors } from '../detect/detectors/registry.ts'
+import { ownedTopics, topology } from '../topology.ts'
+import { durationText, jsonSchemaOf, listText } from './json-schema.ts'
+import { nearest } from './nearest.ts'
+import { type Problem, problemsOf } from './problem.ts'
+
+/** What was read so far: a part that has mistakes of its own is absent, and rules about it wait until they are mended. */
+export interface Draft {
+  readonly sources?: readonly SourceConfig[]
+  readonly detect?: DetectConfig
+  /** Options of detectors as the file has them. */
+  readonly givenOptions?: DetectConfig['detectors']
+  readonly respond?: RespondConfig
+  readonly topics?: { readonly prefix: string; readonly partitions: Readonly<Record<TopicName, number>> }
+  readonly http?: { readonly host: string }
+}
+
+export interface Checked {
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly string[]
+  /** Options, every default filled in, of each detector that votes or was given some. */
+  readonly detectors: DetectConfig['detectors']
+}
+
+export function crossCheck(draft: Draft): Checked {
+  const problems: Problem[] = []
+  const warnings: string[] = []
+  checkSources(draft, problems)
+  checkTimes(draft, problems, warnings)
+  checkPartitions(draft, problems)
+  checkVotes(draft, problems)
+  const options = detectorOptions(draft, problems, warnings)
+  checkRespond(draft, problems, warnings)
+  if (draft.http !== undefined && !['127.0.0.1', '::1', 'localhost'].includes(draft.http.host)) {
+    warnings.push(`http.host ${draft.http.host}: other machines reach the API; put TLS in front of it`)
+  }
+  return { problems, warnings, detectors: options }
+}
+
+function checkSources({ sources = [], topics }: Draft, problems: Problem[]): void {
+  const ours = new Set(topicNames.map((topic) => brokerTopic(topic, topics?.prefix ?? '')))
+  const names = new Set<string>()
+  const read = new Map<string, string>()
+  for (const [index, source] of sources.entries()) {
+    const path = ['sources', index]
+    if (names.has(source.name)) {
+      problems.push({
+        path: [...path, 'name'],
+        text: `found "${source.name}" a second time; allowed: a name of its own`,
+      })
+    }
+    const other = read.get(source.topic)
+    if (other !== undefined) {
+      const text = `topic "${source.topic}" is read by source "${other}" already; allowed: one source for a topic`
+      problems.push({ path: [...path, 'topic'], text })
+    }
+    if (ours.has(source.topic)) {
+      problems.push({
+        path: [...path, 'topic'],
+        text: `found "${source.topic}", a topic that we write; allowed: topics of yours`,
+      })
+    }
+    if (source.pane < 1) problems.push({ path: [...path, 'pane'], text: 'found 0; allowed: a duration above 0' })
+    names.add(source.name)
+    read.set(source.topic, source.name)
+  }
+}
+
+function checkTimes({ sources = [], detect }: Draft, problems: Problem[], warnings: string[]): void {
+  if (detect === undefined) return
+  const { slide, window } = detect
+  if (slide < 1) return void problems.push({ path: ['detect', 'slide'], text: 'found 0; allowed: a duration above 0' })
+  if (window < slide || window % slide !== 0) {
+    const text = `found ${durationText(window)}; allowed: a multiple of detect.slide, ${durationText(slide)}`
+    problems.push({ path: ['detect', 'window'], text })
+  }
+  for (const [index, source] of sources.entries()) {
+    if (source.pane < 1 || slide % source.pane === 0) continue
+    const text = `found ${durationText(source.pane)}; allowed: what divides detect.slide, ${durationText(slide)}`
+    problems.push({ path: ['sources', index, 'pane'], text })
+  }
+  for (const key of ['referencePeriod', 'baseline'] as const) {
+    if (detect[key] >= window) continue
+    const text = `found ${durationText(detect[key])}; allowed: detect.window, ${durationText(window)}, or longer`
+    problems.push({ path: ['detect', key], text })
+  }
+  if (detect.windowRows > detect.referenceRows) {
+    warnings.push('detect.windowRows is above detect.referenceRows: the reference is the coarser side of every test')
+  }
+}
+
+/** A task writes its public records to the partition of its own number, so that each has one writer. */
+function checkPartitions({ topics }: Draft, problems: Problem[]): void {
+  if (topics === undefined) return
+  for (const stage of ['detect', 'respond'] as const) {
+    const input = topology[stage].reads[0] as TopicName
+    for (const output of ownedTopics[stage]) {
+      const { [input]: least, [output]: found } = topics.partitions
+      if (found >= least) continue
+      const text = `found ${found}; allowed: at least as many as topics.partitions.${input}, ${least}`
+      problems.push({ path: ['topics', 'partitions', output], text })
+    }
+  }
+}
+
+const registry: Readonly<Record<string, AnyDetector>> = detectors
+
+function lookUp(name: string): AnyDetector | undefined {
+  return Object.hasOwn(registry, name) ? registry[name] : undefined
+}
+
+function unknownDetector(name: string): string {
+  const guess = nearest(name, Object.keys(registry))
+  const known = listText(Object.keys(registry))
+  return guess === undefined
+    ? `no detector is called "${name}"; allowed: ${known}`
+    : `no detector is called "${name}"; did you mean "${guess}"? allowed: ${known}`
+}
+
+function checkVotes({ detect }: Draft, problems: Problem[]): void {
+  for (const [kind, rules] of Object.entries(detect?.votes ?? {})) {
+    const seen = new Set<string>()
+    for (const [index, rule] of rules.entries()) {
+      const path = ['detect', 'votes', kind, index]
+      if (seen.has(rule.vote)) {
+        problems.push({
+          path: [...path, 'vote'],
+          text: `found "${rule.vote}" a second time; allowed: a name of its own`,
+        })
+      }
+      seen.add(rule.vote)
+      checkVote(rule, path, problems)
+    }
+  }
+}
+
+function checkVote(rule: VoteRule, path: readonly PropertyKey[], problems: Problem[]): void {
+  const groups = new Set<string>()
+  for (const [index, name] of rule.detectors.entries()) {
+    const detector = lookUp(name)
+    const at = [...path, 'detectors', index]
+    if (detector === undefined) {
+      problems.push({ path: at, text: unknownDetector(name) })
+      continue
+    }
+    groups.add(detector.group)
+    const categorical = detector.group === 'two-sample' && detector.input === 'categorical'
+    if (categorical && rule.features === 'every numeric') {
+      problems.push({ path: at, text: `"${name}" judges categories; allowed here: detectors of numbers` })
+    }
+    if (!categorical && rule.features === 'every categorical') {
+      problems.push({ path: at, text: `"${name}" judges numbers; allowed here: detectors of categories` })
+    }
+    if (detector.group === 'two-sample' && Array.isArray(rule.features) && rule.features.includes('volume')) {
+      problems.push({ path: at, text: `"${name}" compares samples of rows; volume is judged by other detectors` })
+    }
+  }
+  if (groups.size > 0 && rule.quorum > groups.size) {
+    const text = `found ${rule.quorum}, but its detectors are of ${groups.size} group${groups.size === 1 ? '' : 's'} (${listText([...groups])}): it could never agree; allowed: ${groups.size === 1 ? '1' : `1 to ${groups.size}`}`
+    problems.push({ path: [...path, 'quorum'], text })
+  }
+  if ('duration' in rule.sustain && rule.sustain.duration < 1) {
+    problems.push({ path: [...path, 'sustain', 'duration'], text: 'found 0; allowed: a duration above 0' })
+  }
+}
+
+function detectorOptions(draft: Draft, problems: Problem[], warnings: string[]): DetectConfig['detectors'] {
+  const given = draft.givenOptions ?? {}
+  const rules = Object.values(draft.detect?.votes ?? {}).flat()
+  const voting = new Set(rules.flatMap((rule) => rule.detectors))
+  const filled: [string, Record<string, unknown>][] = []
+  for (const name of [...new Set([...voting, ...Object.keys(given)])].sort()) {
+    const path = ['detect', 'detectors', name]
+    const detector = lookUp(name)
+    const options = Object.hasOwn(given, name) ? given[name]! : {}
+    if (detector === undefined) {
+      if (Object.hasOwn(given, name)) problems.push({ path, text: unknownDetector(name) })
+      continue
+    }
+    const parsed = detector.config.safeParse(options)
+    if (parsed.success) filled.push([name, parsed.data as Record<string, unknown>])
+    else {
+      const schema = jsonSchemaOf(detector.config)
+      problems.push(...problemsOf(parsed.error.issues, { schema, value: options, prefix: path }))
+    }
+    if (draft.detect !== undefined && !voting.has(name)) {
+      warnings.push(`detect.detectors.${name} changes nothing: no vote has this detector`)
+    }
+  }
+  return Object.fromEntries(filled)
+}
+
+function checkRespond({ respond }: Draft, problems: Problem[], warnings: string[]): void {
+  if (respond === undefined) return
+  for (const [entity, needed] of Object.entries(respond.dependsOn)) {
+    const path = ['respond', 'dependsOn', entity]
+    checkEntity(entity, path, problems)
+    for (const [index, other] of needed.entries()) {
+      if (other === entity) problems.push({ path: [...path, index], text: `"${entity}" cannot depend on itself` })
+      else checkEntity(other, [...path, index], problems)
+    }
+  }
+  const names = new Set<string>()
+  for (const [index, { name }] of respond.runbooks.entries()) {
+    if (names.has(name)) {
+      problems.push({
+        path: ['respond', 'runbooks', index],
+        text: `a second runbook called "${name}"; allowed: a name of its own`,
+      })
+    }
+    names.add(name)
+  }
+  const { allow, deny } = respond.policy
+  for (const [index, action] of allow.entries()) {
+    if (deny.includes(action)) {
+      problems.push({
+        path: ['respond', 'policy', 'allow', index],
+        text: `"${action}" is denied too; allowed: one of the two`,
+      })
+    }
+  }
+  const known = new Set(
+    respond.runbooks.flatMap((book) =>
+      book.steps.flatMap((step) => [step.action, step.rollback?.action ?? step.action]),
+    ),
+  )
+  for (const action of new Set([...allow, ...deny])) {
+    if (!known.has(action)) warnings.push(`respond.policy names the action "${action}", which no runbook has`)
+  }
+}
+
+/** `service:payment`: what an entity is, a colon, its name. */
+function checkEntity(entity: string, path: readonly PropertyKey[], problems: Problem[]): void {
+  const [kind, ...rest] = entity.split(':')
+  if (rest.join(':') !== '' && entityKind.options.some((option) => option === kind)) return
+  const text = `found "${entity}"; allowed: ${listText(entityKind.options.map((option) => `${option}:<name>`))}`
+  problems.push({ path, text })
+}

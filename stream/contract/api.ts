@@ -1,0 +1,129 @@
+/** Requests and responses of the HTTP API. The plugin imports these types. */
+import { z } from 'zod'
+import { measurement } from './finding.ts'
+import { auditEntry, incident, remediation, remediationState, severity } from './incident.ts'
+import { entityKind } from './pane.ts'
+import { finite, name, nonNegativeInteger, recordId, timeMs } from './primitives.ts'
+import { verdictStatus } from './verdict.ts'
+
+/** Milliseconds since the epoch, or ISO 8601 with a zone (`2026-03-01T12:00:00Z`). */
+const queryTime = z
+  .union([z.string().regex(/^-?\d{1,15}$/), z.iso.datetime({ offset: true })])
+  .transform((text) => (/^-?\d+$/.test(text) ? Number(text) : Date.parse(text)))
+  .pipe(timeMs)
+
+const limit = (most: number, usual: number) =>
+  z
+    .string()
+    .regex(/^\d{1,6}$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.int().min(1).max(most))
+    .default(usual)
+
+/** `GET /api/v1/incidents`: newest first; `next` of one page is `after` of the following one. */
+export const incidentsQuery = z.strictObject({
+  tenant: name.optional(),
+  status: z.enum(['open', 'closed']).optional(),
+  severity: severity.optional(),
+  from: queryTime.optional(),
+  to: queryTime.optional(),
+  limit: limit(200, 50),
+  after: z
+    .string()
+    .regex(/^-?\d{1,15}_[0-9a-f]{32}$/, 'the `next` of the page before')
+    .optional(),
+})
+export const incidentsResponse = z.object({ incidents: z.array(incident), next: z.string().nullable() })
+export type IncidentsResponse = z.infer<typeof incidentsResponse>
+
+export const versionSummary = z.object({
+  version: z.int().min(1),
+  change: incident.shape.change,
+  status: incident.shape.status,
+  severity,
+  updatedMs: timeMs,
+  title: z.string(),
+})
+export type VersionSummary = z.infer<typeof versionSummary>
+
+/** `GET /api/v1/incidents/:id` */
+export const incidentResponse = z.object({ incident, versions: z.array(versionSummary) })
+export type IncidentResponse = z.infer<typeof incidentResponse>
+
+/** `GET /api/v1/measurements`: the newest that fit the limit, oldest of these first. Without `from`: the day before `to`. */
+export const measurementsQuery = z.strictObject({
+  tenant: name.default('default'),
+  entity: name.optional(),
+  feature: name.optional(),
+  from: queryTime.optional(),
+  to: queryTime.optional(),
+  limit: limit(2_000, 300),
+})
+export const measurementsResponse = z.object({ measurements: z.array(measurement), truncated: z.boolean() })
+export type MeasurementsResponse = z.infer<typeof measurementsResponse>
+
+/** `GET /api/v1/entities` */
+export const entitiesQuery = z.strictObject({ tenant: name.optional() })
+export const entitySummary = z.object({
+  tenant: name,
+  entity: name,
+  source: name,
+  kind: entityKind,
+  evaluationMs: timeMs,
+  status: verdictStatus,
+  score: finite.min(0),
+})
+export const entitiesResponse = z.object({ entities: z.array(entitySummary) })
+export type EntitiesResponse = z.infer<typeof entitiesResponse>
+
+/** `GET /api/v1/approvals`: those that wait, unless `state` names another or `all`. */
+export const approvalsQuery = z.strictObject({
+  state: z.union([remediationState, z.literal('all')]).default('awaiting-approval'),
+})
+export const approval = z.object({
+  remediation,
+  incidentId: recordId,
+  incidentVersion: z.int().min(1),
+  incidentTitle: z.string(),
+  severity,
+  requestedMs: timeMs,
+})
+export const approvalsResponse = z.object({ approvals: z.array(approval) })
+export type ApprovalsResponse = z.infer<typeof approvalsResponse>
+
+/** `POST /api/v1/approvals/:commandId/decision` */
+export const decisionRequest = z.strictObject({
+  decision: z.enum(['approve', 'reject']),
+  /** The digest of the proposal that the person saw: a decision is bound to exactly that. */
+  proposalDigest: z.string().regex(/^[0-9a-f]{64}$/, '64 hex digits, as the approval shows them'),
+  reason: z.string().max(1000).optional(),
+})
+export type DecisionRequest = z.infer<typeof decisionRequest>
+
+/** 202: the decision is on the log; the incident shows what became of it. */
+export const decisionResponse = z.object({ decisionId: recordId, expiresMs: timeMs })
+export type DecisionResponse = z.infer<typeof decisionResponse>
+
+/** `GET /api/v1/audit`: entries above `after`, in order. `next` is null on the last page. */
+export const auditQuery = z.strictObject({
+  tenant: name.default('default'),
+  after: z
+    .string()
+    .regex(/^(-1|\d{1,15})$/, 'a sequence number, or -1')
+    .transform(Number)
+    .default(-1),
+  limit: limit(1_000, 200),
+})
+export const auditResponse = z.object({ entries: z.array(auditEntry), next: nonNegativeInteger.nullable() })
+export type AuditResponse = z.infer<typeof auditResponse>
+
+/** `GET /health/live`, `GET /health/ready` */
+export const healthResponse = z.object({
+  status: z.enum(['live', 'ready', 'not-ready']),
+  components: z.array(z.object({ component: z.string(), ready: z.boolean(), detail: z.string() })).optional(),
+})
+export type HealthResponse = z.infer<typeof healthResponse>
+
+/** Every answer of 400 and above: a stable code, and what to do. */
+export const errorResponse = z.object({ code: z.string(), message: z.string() })
+export type ErrorResponse = z.infer<typeof errorResponse>

@@ -1,0 +1,264 @@
+/**
+ * What decides results, as the stages see it: durations in ms, every default filled in. `config.ts` reads files and the
+ * environment and gives these; `configurationDigest` covers exactly what is here.
+ */
+import { z } from 'zod'
+import { problem } from './finding.ts'
+import { digestOf } from './id.ts'
+import type { entityKind } from './pane.ts'
+import { name } from './primitives.ts'
+
+const units: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+}
+
+/** A duration as people write it (`30s`, `5m`, `1h`, `500ms`, `2d`) or milliseconds; becomes whole milliseconds. */
+export const duration = z
+  .union([
+    z.int().min(0),
+    z.string().regex(/^\d+(\.\d+)?(ms|s|m|h|d|w)$/, 'a duration is a number and ms, s, m, h, d or w'),
+  ])
+  .transform((value) => {
+    if (typeof value === 'number') return value
+    const [, amount, unit] = /^([\d.]+)([a-z]+)$/.exec(value)!
+    return Math.round(Number(amount) * units[unit!]!)
+  })
+
+export const sourceFormat = z.enum(['json-log', 'metric', 'prediction', 'text'])
+export type SourceFormat = z.infer<typeof sourceFormat>
+
+export const sourceConfig = z
+  .strictObject({
+    name: name.describe('Logical name: part of every id, so renaming a source makes new records'),
+    topic: z.string().min(1).optional().describe('Topic on the broker; the name where absent'),
+    format: sourceFormat.describe('How its records are decoded'),
+    tenant: name.default('default'),
+    pane: duration.default(10_000).describe('Length of a pane of event time'),
+    lateness: duration.default(30_000).describe('How far behind the highest event time an event may come'),
+    idleAfter: duration.default(30_000).describe('Silence (wall clock) after which a partition is declared idle'),
+    partitioning: z
+      .enum(['any', 'keyed'])
+      .default('any')
+      .describe('keyed: all records of an entity are in one partition'),
+    skewAgreement: z.int().min(1).max(16).default(3).describe('Events ahead of the clock that must agree to move it'),
+  })
+  .transform((source) => ({ ...source, topic: source.topic ?? source.name }))
+export type SourceConfig = z.output<typeof sourceConfig>
+
+export const voteRule = z.strictObject({
+  vote: name,
+  problem,
+  features: z
+    .union([z.enum(['every numeric', 'every categorical']), z.array(name).min(1)])
+    .describe('Which features it is held over: one vote for each'),
+  detectors: z.array(z.string()).min(1),
+  quorum: z.int().min(1).max(3).default(2).describe('Groups of detectors that must agree'),
+  sustain: z
+    .union([z.strictObject({ evaluations: z.int().min(1).max(12) }), z.strictObject({ duration })])
+    .default({ evaluations: 2 })
+    .describe('evaluations: so many, half a window apart; duration: unbroken for so long'),
+})
+export type VoteRule = z.output<typeof voteRule>
+
+const driftRule = (features: 'every numeric' | 'every categorical'): z.input<typeof voteRule> =>
+  features === 'every numeric'
+    ? {
+        vote: 'drift',
+        problem: 'drift',
+        features,
+        detectors: ['kolmogorov-smirnov', 'psi', 'adwin', 'page-hinkley', 'student-t'],
+        quorum: 2,
+      }
+    : { vote: 'category drift', problem: 'drift', features, detectors: ['psi-categorical'], quorum: 1 }
+
+/** The derived features of a service: `error`, `http_5xx` (rates), `duration_ms` (numeric), `volume` (rows in a pane). */
+export const defaultVotes: Readonly<Record<z.infer<typeof entityKind>, z.input<typeof voteRule>[]>> = {
+  service: [
+    {
+      vote: 'errors',
+      problem: 'errors',
+      features: ['error'],
+      detectors: ['rate'],
+      quorum: 1,
+      sustain: { duration: '5m' },
+    },
+    {
+      vote: '5xx',
+      problem: 'errors',
+      features: ['http_5xx'],
+      detectors: ['rate'],
+      quorum: 1,
+      sustain: { duration: '5m' },
+    },
+    {
+      vote: 'latency',
+      problem: 'latency',
+      features: ['duration_ms'],
+      detectors: ['student-t'],
+      quorum: 1,
+      sustain: { duration: '5m' },
+    },
+    {
+      vote: 'volume',
+      problem: 'volume',
+      features: ['volume'],
+      detectors: ['student-t'],
+      quorum: 1,
+      sustain: { duration: '5m' },
+    },
+  ],
+  model: [driftRule('every numeric'), driftRule('every categorical')],
+  metric: [
+    {
+      vote: 'value',
+      problem: 'anomaly',
+      features: 'every numeric',
+      detectors: ['student-t', 'page-hinkley'],
+      quorum: 2,
+      sustain: { duration: '5m' },
+    },
+  ],
+  text: [
+    {
+      vote: 'errors',
+      problem: 'errors',
+      features: ['error'],
+      detectors: ['rate'],
+      quorum: 1,
+      sustain: { duration: '5m' },
+    },
+    {
+      vote: 'volume',
+      problem: 'volume',
+      features: ['volume'],
+      detectors: ['student-t'],
+      quorum: 1,
+      sustain: { duration: '10m' },
+    },
+  ],
+}
+
+export const detectConfig = z.strictObject({
+  window: duration.default(3_600_000).describe('Length of a window; a multiple of the slide'),
+  slide: duration.default(300_000).describe('Distance of evaluations; a multiple of every pane'),
+  referencePeriod: duration.default(86_400_000).describe('Event time that a learned reference spans at least'),
+  referenceWindows: z.int().min(1).default(10).describe('Windows of rows that a learned reference holds at least'),
+  referenceRows: z.int().min(100).max(20_000).default(2_000).describe('Sampled rows that a reference keeps'),
+  windowRows: z.int().min(100).max(20_000).default(1_000).describe('Sampled rows that a window is judged by'),
+  baseline: duration.default(10_800_000).describe('Event time of the rolling baseline of anomaly detectors'),
+  minPaneRows: z
+    .int()
+    .min(1)
+    .default(30)
+    .describe('Rows that a judged value holds at least; panes are merged until then'),
+  forgetAfter: duration.default(86_400_000).describe('An entity without events for so long is forgotten'),
+  detectors: z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .default({})
+    .describe('Options by detector; see docs'),
+  votes: z
+    .strictObject({
+      service: z.array(voteRule).prefault(() => structuredClone(defaultVotes.service)),
+      model: z.array(voteRule).prefault(() => structuredClone(defaultVotes.model)),
+      metric: z.array(voteRule).prefault(() => structuredClone(defaultVotes.metric)),
+      text: z.array(voteRule).prefault(() => structuredClone(defaultVotes.text)),
+    })
+    .prefault({}),
+})
+export type DetectConfig = z.output<typeof detectConfig>
+
+const scalar = z.union([z.string(), z.number(), z.boolean()])
+
+export const runbookAction = z.strictObject({
+  action: name,
+  target: z.string().min(1).default('{cause}').describe('{cause} is the entity that began it'),
+  parameters: z.record(z.string(), scalar).default({}),
+})
+
+export const runbook = z.strictObject({
+  name,
+  description: z.string().max(1000).default(''),
+  match: z.strictObject({
+    problems: z.array(problem).min(1).describe('Problems of the suspected cause'),
+    entities: z.array(z.string().min(1)).default(['*']).describe('Names of the suspected cause; * stands for anything'),
+  }),
+  steps: z
+    .array(
+      runbookAction.extend({
+        verify: z
+          .strictObject({
+            within: duration.default(1_800_000).describe('Event time in which the signal has to recover'),
+          })
+          .prefault({}),
+        rollback: runbookAction.optional(),
+      }),
+    )
+    .min(1)
+    .max(10),
+})
+export type Runbook = z.output<typeof runbook>
+
+export const respondConfig = z.strictObject({
+  correlation: duration.default(600_000).describe('Findings this close in event time are one incident'),
+  maxEntities: z.int().min(1).max(50).default(50).describe('Entities attached to one incident'),
+  cooldown: duration.default(1_800_000).describe('A closed fingerprint does not open anew for so long'),
+  quietClose: duration.default(300_000).describe('Recovered for so long: the incident is closed'),
+  escalateAfter: duration.default(3_600_000).describe('Open for so long without recovery: escalated'),
+  dependsOn: z
+    .record(z.string(), z.array(z.string()))
+    .default({})
+    .describe('entity: entities it calls, also across kinds'),
+  approvals: z
+    .strictObject({
+      required: z.int().min(1).max(5).default(1),
+      expireAfter: duration.default(900_000).describe('Wall clock after which an unanswered approval is void'),
+    })
+    .prefault({}),
+  notAfter: duration.default(900_000).describe('Wall clock after which executors refuse a command'),
+  killSwitch: z.boolean().default(false).describe('true: nothing is proposed or commanded'),
+  safety: z
+    .strictObject({
+      commandsPerHour: z.int().min(0).default(4).describe('Commands for one target in an hour of event time'),
+      attempts: z.int().min(1).max(5).default(2).describe('Remedies for one incident'),
+    })
+    .prefault({}),
+  policy: z
+    .strictObject({
+      allow: z.array(name).default([]).describe('Actions that need no approval'),
+      deny: z.array(name).default([]).describe('Actions that are never commanded'),
+    })
+    .prefault({}),
+  runbooks: z.array(runbook).default([]),
+})
+export type RespondConfig = z.output<typeof respondConfig>
+
+/** Digests by stage: each covers what changes its stage's results, so a change of respond leaves the ids of panes alone. */
+export interface Digests {
+  /** By the source's name: part of the ids of its panes and of all that is judged from them. */
+  readonly sources: ReadonlyMap<string, string>
+  readonly detect: string
+  readonly respond: string
+}
+
+/** What decides the panes of one source: not its topic's name on the broker, nor how patient the wall clock is. */
+export function sourceDigest(source: SourceConfig): string {
+  const { topic: _topic, idleAfter: _idleAfter, ...rest } = source
+  return digestOf(rest).slice(0, 16)
+}
+
+export function configurationDigests(config: {
+  readonly sources: readonly SourceConfig[]
+  readonly detect: DetectConfig
+  readonly respond: RespondConfig
+}): Digests {
+  return {
+    sources: new Map(config.sources.map((source) => [source.name, sourceDigest(source)])),
+    detect: digestOf(config.detect).slice(0, 16),
+    respond: digestOf(config.respond).slice(0, 16),
+  }
+}

@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { finite, name, nonNegativeInteger, recordId, timeMs } from './primitives.ts'
+
+/** `[bucket index, count]` pairs in ascending order of index; the index is explained in `histogram.ts`. */
+const buckets = z.array(z.tuple([nonNegativeInteger, nonNegativeInteger]))
+
+/** Histogram on a log scale, relative error below 1 %: integers only, so parts merge exactly in any order. */
+export const logHistogram = z.strictObject({ zero: nonNegativeInteger, positive: buckets, negative: buckets })
+export type LogHistogram = z.infer<typeof logHistogram>
+
+/** Moments and histogram of one numeric feature. `mean`, `m2`, `min`, `max` are 0 when `count` is 0. */
+export const numericFeature = z.strictObject({
+  feature: name,
+  count: nonNegativeInteger,
+  nulls: nonNegativeInteger,
+  mean: finite,
+  /** Sum of squared deviations from the mean (Welford; merged by Chan's formula). */
+  m2: finite.min(0),
+  min: finite,
+  max: finite,
+  histogram: logHistogram,
+})
+export type NumericFeature = z.infer<typeof numericFeature>
+
+/** Counts of the up to 1,000 categories whose names hash lowest, in code-unit order; the rest is in `other`. */
+export const categoricalFeature = z.strictObject({
+  feature: name,
+  count: nonNegativeInteger,
+  nulls: nonNegativeInteger,
+  counts: z.array(z.tuple([name, z.int().min(1)])),
+  other: nonNegativeInteger,
+})
+export type CategoricalFeature = z.infer<typeof categoricalFeature>
+
+/** How many of the rows that could be judged had a property (an error, an answer of 5xx). */
+export const rateFeature = z.strictObject({ feature: name, hits: nonNegativeInteger, trials: nonNegativeInteger })
+export type RateFeature = z.infer<typeof rateFeature>
+
+/**
+ * A uniform sample of whole rows, of those that hold any value: those whose origin hashes lowest (53 bits, `hash.ts`). `threshold` is the hash of the first one left out,
+ * null when none was. A row is `[hash, …numeric values, …categorical values]` in the order of the columns.
+ */
+export const rowSample = z.strictObject({
+  numeric: z.array(name),
+  categorical: z.array(name),
+  rows: z.array(z.array(z.union([finite, z.string(), z.null()]))),
+  threshold: nonNegativeInteger.nullable(),
+})
+export type RowSample = z.infer<typeof rowSample>
+
+/** What an entity is; it is also the prefix of the entity's name (`service:payment`, `model:churn@3`). */
+export const entityKind = z.enum(['service', 'model', 'metric', 'text'])
+export type EntityKind = z.infer<typeof entityKind>
+
+/** One entity's slice of event time, folded from one source partition. Features are in code-unit order of their names. */
+export const pane = z.strictObject({
+  type: z.literal('pane'),
+  id: recordId,
+  tenant: name,
+  entity: name,
+  kind: entityKind,
+  source: name,
+  partition: nonNegativeInteger,
+  startMs: timeMs,
+  endMs: timeMs,
+  count: nonNegativeInteger,
+  firstOffset: nonNegativeInteger,
+  lastOffset: nonNegativeInteger,
+  numeric: z.array(numericFeature),
+  categorical: z.array(categoricalFeature),
+  rates: z.array(rateFeature),
+  sample: rowSample,
+})
+export type Pane = z.infer<typeof pane>
+
+const sourcePartition = { source: name, partition: nonNegativeInteger, partitionCount: z.int().min(1) }
+
+/** The watermark of one source partition: all panes that end at or before it have been sent. To every partition. */
+export const heartbeat = z.strictObject({ type: z.literal('heartbeat'), ...sourcePartition, watermarkMs: timeMs })
+export type Heartbeat = z.infer<typeof heartbeat>
+
+/** Declares that a source partition was silent: at `position` its watermark was raised. A replay applies it there. */
+export const idle = z.strictObject({
+  type: z.literal('idle'),
+  ...sourcePartition,
+  position: nonNegativeInteger,
+  watermarkMs: timeMs,
+})
+export type Idle = z.infer<typeof idle>
+
+/** Declares that a source partition is read, from which offset on, and how its panes are cut. */
+export const sourceJoined = z.strictObject({
+  type: z.literal('source-joined'),
+  ...sourcePartition,
+  startOffset: nonNegativeInteger,
+  paneMs: z.int().min(1),
+  partitioning: z.enum(['any', 'keyed']),
+  digest: z.string(),
+})
+export type SourceJoined = z.infer<typeof sourceJoined>
+
+/** Declares that a source partition is read no more: it does not hold the frontier from here on. */
+export const sourceLeft = z.strictObject({ type: z.literal('source-left'), ...sourcePartition })
+
+/** Declares that another configuration holds from a pane boundary (ingest) or from this record (detect, respond) on. */
+export const configurationSwitch = z.strictObject({
+  type: z.literal('configuration-switch'),
+  stage: z.enum(['ingest', 'detect', 'respond']),
+  previousDigest: z.string(),
+  digest: z.string(),
+  source: name.optional(),
+  partition: nonNegativeInteger.optional(),
+  atMs: timeMs,
+})
+
+/** Record 0 of each partition of `panes` and `casefile`: which topic this is, should it be deleted and made again. */
+export const incarnation = z.strictObject({
+  type: z.literal('incarnation'),
+  /** 128 random bits, drawn by who created the topic; not part of any result. */
+  incarnation: z.string().regex(/^[0-9a-f]{32}$/),
+  /** Keys that may sign decisions from the start, on `casefile`: Ed25519, SPKI, base64. */
+  publicKeys: z.array(z.strictObject({ keyId: z.string(), spki: z.string() })),
+})
+export type Incarnation = z.infer<typeof incarnation>
+
+/** Every record on `panes`. */
+export const panesRecord = z.discriminatedUnion('type', [
+  pane,
+  heartbeat,
+  idle,
+  sourceJoined,
+  sourceLeft,
+  configurationSwitch,
+  incarnation,
+])
+export type PanesRecord = z.infer<typeof panesRecord>

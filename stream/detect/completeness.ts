@@ -1,0 +1,179 @@
+/**
+ * Until when everything is known. A partition of a source says by its watermark that all panes that end at or before it
+ * were sent; a pane is complete when every partition that may hold a part of it has said so.
+ */
+import type { Heartbeat, Idle, PanesRecord } from '../contract/pane.ts'
+
+/** Panes of one scope are complete together: those of a source, or of one partition of a `keyed` source. */
+export interface Scope {
+  readonly source: string
+  /** null: the scope is the whole source. */
+  readonly partition: number | null
+}
+
+/** A scope whose frontier moved: its panes that end at or before `frontierMs` are complete. */
+export interface Advance {
+  readonly scope: Scope
+  readonly frontierMs: number
+}
+
+interface PartitionState {
+  watermarkMs: number | null
+  left: boolean
+}
+
+interface SourceState {
+  partitionCount: number
+  partitioning: 'any' | 'keyed'
+  paneMs: number | null
+  partitions: Map<number, PartitionState>
+  /** Never falls, not even when a partition comes on that has to catch up. */
+  frontierMs: number | null
+  /** Whether the task's watermark waits for it: not before a source that joined late has reached it. */
+  holds: boolean
+}
+
+/** {@link Completeness} as plain JSON, in the order of names. */
+export interface CompletenessSnapshot {
+  readonly watermarkMs: number | null
+  readonly sources: readonly (Omit<SourceState, 'partitions'> & {
+    source: string
+    partitions: (PartitionState & { partition: number })[]
+  })[]
+}
+
+type Declaration = Exclude<PanesRecord, { type: 'pane' | 'configuration-switch' | 'incarnation' }>
+
+export class Completeness {
+  readonly #sources = new Map<string, SourceState>()
+  #watermarkMs: number | null = null
+
+  static restore(snapshot: CompletenessSnapshot): Completeness {
+    const completeness = new Completeness()
+    completeness.#watermarkMs = snapshot.watermarkMs
+    for (const { source, partitions, ...rest } of snapshot.sources) {
+      const states = new Map(partitions.map(({ partition, ...state }) => [partition, state]))
+      completeness.#sources.set(source, { ...rest, partitions: states })
+    }
+    return completeness
+  }
+
+  snapshot(): CompletenessSnapshot {
+    const sources = [...this.#sources].sort(([a], [b]) => (a < b ? -1 : 1))
+    return {
+      watermarkMs: this.#watermarkMs,
+      sources: sources.map(([source, { partitions, ...rest }]) => ({
+        source,
+        ...rest,
+        partitions: [...partitions].sort(([a], [b]) => a - b).map(([partition, state]) => ({ partition, ...state })),
+      })),
+    }
+  }
+
+  /** The least frontier over the sources that hold it; null until each of them has one. It never falls. */
+  get watermarkMs(): number | null {
+    return this.#watermarkMs
+  }
+
+  /** Length of a source's panes, once declared. */
+  paneMs(source: string): number | null {
+    return this.#sources.get(source)?.paneMs ?? null
+  }
+
+  /** The scope that a part of a pane belongs to. */
+  scopeOf(pane: { source: string; partition: number }): Scope {
+    const keyed = this.#sources.get(pane.source)?.partitioning === 'keyed'
+    return { source: pane.source, partition: keyed ? pane.partition : null }
+  }
+
+  /** Everything of this scope up to here is complete; null before every partition that it waits for has spoken. */
+  frontierMs(scope: Scope): number | null {
+    const source = this.#sources.get(scope.source)
+    if (source === undefined) return null
+    if (scope.partition === null) return source.frontierMs
+    return source.partitions.get(scope.partition)?.watermarkMs ?? null
+  }
+
+  /** What one partition itself has said that it sent; a part at or below it is a repetition. */
+  partitionWatermarkMs(of: { source: string; partition: number }): number | null {
+    return this.#sources.get(of.source)?.partitions.get(of.partition)?.watermarkMs ?? null
+  }
+
+  /**
+   * Takes a declaration of a source partition.
+   *
+   * @returns the scope that it moved; null if none. {@link watermarkMs} is raised by {@link settle}, after the caller has
+   *   taken what became complete, so that what it emits then is never at or below the watermark.
+   */
+  apply(record: Declaration): Advance | null {
+    const source = this.#source(record)
+    source.partitionCount = record.partitionCount
+    if (record.type === 'source-joined') source.paneMs = record.paneMs
+    const partition = source.partitions.get(record.partition) ?? { watermarkMs: null, left: false }
+    source.partitions.set(record.partition, partition)
+    partition.left = record.type === 'source-left'
+    if (record.type === 'heartbeat' || record.type === 'idle') raise(partition, record)
+
+    const before = source.frontierMs
+    source.frontierMs = frontierOf(source)
+    if (source.partitioning === 'keyed') {
+      const { watermarkMs } = partition
+      if (watermarkMs === null) return null
+      return { scope: { source: record.source, partition: record.partition }, frontierMs: watermarkMs }
+    }
+    if (source.frontierMs === null || source.frontierMs === before) return null
+    return { scope: { source: record.source, partition: null }, frontierMs: source.frontierMs }
+  }
+
+  /** Raises the watermark to the least frontier of the sources that hold it. */
+  settle(): void {
+    let least: number | null = null
+    for (const source of this.#sources.values()) {
+      if (!source.holds || isGone(source)) continue
+      if (source.frontierMs === null) return
+      least = Math.min(least ?? source.frontierMs, source.frontierMs)
+    }
+    if (least !== null) this.#watermarkMs = Math.max(this.#watermarkMs ?? least, least)
+    for (const source of this.#sources.values()) {
+      if (!source.holds) source.holds = (source.frontierMs ?? -Infinity) >= (this.#watermarkMs ?? Infinity)
+    }
+  }
+
+  #source(record: Declaration): SourceState {
+    const known = this.#sources.get(record.source)
+    if (known !== undefined) return known
+    const source: SourceState = {
+      partitionCount: record.partitionCount,
+      partitioning: record.type === 'source-joined' ? record.partitioning : 'any',
+      paneMs: null,
+      partitions: new Map(),
+      frontierMs: null,
+      holds: this.#watermarkMs === null,
+    }
+    this.#sources.set(record.source, source)
+    return source
+  }
+}
+
+function raise(partition: PartitionState, record: Heartbeat | Idle): void {
+  partition.watermarkMs = Math.max(partition.watermarkMs ?? record.watermarkMs, record.watermarkMs)
+}
+
+function isGone(source: SourceState): boolean {
+  if (source.partitions.size < source.partitionCount) return false
+  return [...source.partitions.values()].every((partition) => partition.left)
+}
+
+/** The least watermark of the partitions that are still read; unchanged while one of them has not spoken. */
+function frontierOf(source: SourceState): number | null {
+  let least: number | null = null
+  for (let partition = 0; partition < source.partitionCount; partition++) {
+    const state = source.partitions.get(partition)
+    if (state?.left === true) continue
+    const watermarkMs = state?.watermarkMs ?? null
+    if (watermarkMs === null) return source.frontierMs
+    least = Math.min(least ?? watermarkMs, watermarkMs)
+  }
+  if (least === null) return source.frontierMs
+  return Math.max(source.frontierMs ?? least, least)
+}

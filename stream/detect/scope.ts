@@ -1,0 +1,112 @@
+/** Entities and unfinished panes of one scope of completeness, and which slide is closed next. */
+import type { Pane } from '../contract/pane.ts'
+import type { Scope } from './completeness.ts'
+import type { Entity, EntityName } from './entity.ts'
+
+/** An entity that threw: nothing of it is judged any more. Plain JSON. */
+export interface Quarantined extends EntityName {
+  lastSeenMs: number
+}
+
+/** What stands for an entity of a scope. */
+export interface Resident {
+  /** `tenant`, NUL, `entity`: the order of these keys is the order in which entities are taken. */
+  readonly key: string
+  /** Under which its parts are stored. */
+  readonly partId: string
+  readonly entity: Entity | null
+  readonly quarantined: Quarantined | null
+}
+
+/** Parts of panes that end in one slide of one entity, by their ids. */
+export type PendingParts = Map<string, Pane>
+
+export class ScopeState {
+  readonly scope: Scope
+  readonly #slideMs: number
+  readonly #residents = new Map<string, Resident>()
+  /** By end of slide, then by entity. */
+  readonly #pending = new Map<number, Map<string, PendingParts>>()
+  /** In code-unit order; null when an entity came or went since. */
+  #orderedKeys: readonly string[] | null = null
+  /** End of the last slide that was closed. */
+  closedMs: number | null = null
+
+  constructor(scope: Scope, slideMs: number) {
+    this.scope = scope
+    this.#slideMs = slideMs
+  }
+
+  slideEndMs(pane: { readonly endMs: number }): number {
+    return Math.ceil(pane.endMs / this.#slideMs) * this.#slideMs
+  }
+
+  /** @returns false for a part that is there already */
+  addPart(pane: Pane): boolean {
+    const endMs = this.slideEndMs(pane)
+    const key = entityKey(pane)
+    let entities = this.#pending.get(endMs)
+    if (entities === undefined) {
+      entities = new Map()
+      this.#pending.set(endMs, entities)
+    }
+    const parts = entities.get(key)
+    if (parts === undefined) entities.set(key, new Map([[pane.id, pane]]))
+    else if (parts.has(pane.id)) return false
+    else parts.set(pane.id, pane)
+    return true
+  }
+
+  /**
+   * End of the next slide that is complete at `frontierMs` and in which there is something to do; null when there is
+   * none. Time without any entity, be it ten years, is one step.
+   */
+  nextSlideMs(frontierMs: number): number | null {
+    const next =
+      this.#residents.size > 0 && this.closedMs !== null ? this.closedMs + this.#slideMs : this.#firstPending()
+    return next === null || next > frontierMs ? null : next
+  }
+
+  #firstPending(): number | null {
+    let first: number | null = null
+    for (const endMs of this.#pending.keys()) first = Math.min(first ?? endMs, endMs)
+    return first
+  }
+
+  /** Takes the parts of a slide out, and says which entities there are to step, in code-unit order. */
+  takeSlide(endMs: number): { keys: readonly string[]; parts: ReadonlyMap<string, PendingParts> } {
+    const parts = this.#pending.get(endMs) ?? new Map<string, PendingParts>()
+    this.#pending.delete(endMs)
+    this.closedMs = endMs
+    this.#orderedKeys ??= [...this.#residents.keys()].sort()
+    const isKnown = [...parts.keys()].every((key) => this.#residents.has(key))
+    const keys = isKnown ? this.#orderedKeys : [...new Set([...this.#orderedKeys, ...parts.keys()])].sort()
+    return { keys, parts }
+  }
+
+  resident(key: string): Resident | undefined {
+    return this.#residents.get(key)
+  }
+
+  setResident(resident: Resident): void {
+    if (!this.#residents.has(resident.key)) this.#orderedKeys = null
+    this.#residents.set(resident.key, resident)
+  }
+
+  removeResident(key: string): void {
+    this.#residents.delete(key)
+    this.#orderedKeys = null
+  }
+
+  get entityCount(): number {
+    return this.#residents.size
+  }
+}
+
+export function entityKey(of: { readonly tenant: string; readonly entity: string }): string {
+  return `${of.tenant}\0${of.entity}`
+}
+
+export function scopeKey(scope: Scope): string {
+  return `${scope.source}\0${scope.partition ?? ''}`
+}

@@ -1,0 +1,205 @@
+/**
+ * From an observation to a row: which entity it is of, and the values of its features. Bounds hold here, so that what
+ * comes after never meets a number or a name that a record could not hold.
+ *
+ * | kind | entity | features |
+ * |---|---|---|
+ * | service | `service:<name>` | rates `error` (level, or status >= 500) and `http_5xx` (rows with a status); `duration_ms` |
+ * | model | `model:<model>@<version>`, `#<segment>` | `prediction`, `score`, each member of `features` |
+ * | metric | `metric:<name>`, `{<entity>,<label>=<value>,…}` | `value` |
+ * | text | `text:<source>` | rate `error` (a line with one of the error words) |
+ *
+ * A model's own feature named `prediction` or `score` becomes `feature.prediction`, `feature.score`. Volume is the
+ * pane's count. Names are cut to 256 code units; NUL and lone surrogates become U+FFFD: two names that differ only there
+ * become one.
+ */
+import type { EntityKind } from '../contract/pane.ts'
+import type {
+  MetricObservation,
+  ModelObservation,
+  Observation,
+  Scalar,
+  ServiceObservation,
+  TextObservation,
+} from './decode/decoder.ts'
+
+/** Code units of a name. */
+const NAME_LENGTH_MAX = 256
+/** Larger magnitudes are null: their squares, summed over all that a pane could hold, have to stay finite. */
+const MAGNITUDE_MAX = 1e100
+/** Entities whose names are remembered, only to save building them again. */
+const ENTITY_CACHE_MAX = 20_000
+
+/** One observation, as panes fold it. `names` and `values` go side by side: a number, a category, or null. */
+export interface Row {
+  readonly kind: EntityKind
+  readonly entity: string
+  readonly timeMs: number
+  readonly names: readonly string[]
+  readonly values: readonly Scalar[]
+  /** Rates that this row is a trial of; bit i of `hits` says that it was a hit of `rates[i]`. */
+  readonly rates: readonly string[]
+  readonly hits: number
+}
+
+const control = /[\0\uD800-\uDFFF]/
+const unwanted = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
+
+/** A name that any record may hold: cut, cleaned, `(empty)` when there was nothing. */
+export function cleanName(name: string): string {
+  if (name.length === 0) return '(empty)'
+  const cut = name.length > NAME_LENGTH_MAX ? name.slice(0, NAME_LENGTH_MAX) : name
+  return control.test(cut) ? cut.replace(unwanted, '\uFFFD') : cut
+}
+
+/** A number within bounds, 0 for -0, null for one out of bounds. */
+export function boundedNumber(value: number): number | null {
+  return value <= MAGNITUDE_MAX && value >= -MAGNITUDE_MAX ? value + 0 : null
+}
+
+function bounded(value: Scalar): Scalar {
+  if (typeof value === 'number') return boundedNumber(value)
+  return value === null ? null : cleanName(value)
+}
+
+const errorLevels = new Set([
+  'error',
+  'err',
+  'fatal',
+  'critical',
+  'crit',
+  'alert',
+  'emerg',
+  'emergency',
+  'panic',
+  'severe',
+])
+/** Bunyan's and Pino's number for error; fatal is 60. */
+const ERROR_LEVEL_MIN = 50
+
+const knownLevels = new Map<string, boolean>()
+const KNOWN_LEVELS_MAX = 1000
+
+/** Whether a level says error or worse, whatever its case. */
+export function isErrorLevel(level: string | number | undefined): boolean {
+  if (level === undefined) return false
+  if (typeof level === 'number') return level >= ERROR_LEVEL_MIN
+  const known = knownLevels.get(level)
+  if (known !== undefined) return known
+  const isError = level.length <= 32 && errorLevels.has(level.toLowerCase())
+  if (level.length <= 32 && knownLevels.size < KNOWN_LEVELS_MAX) knownLevels.set(level, isError)
+  return isError
+}
+
+/** Whole words, in any case: `0 errors` is none, `[error]` and `ERROR:` are. */
+const errorWord = /\b(?:error|fatal|panic|severe|critical)\b/i
+
+const NONE: readonly string[] = []
+const DURATION: readonly string[] = ['duration_ms']
+const VALUE: readonly string[] = ['value']
+const ERROR: readonly string[] = ['error']
+const ERROR_AND_5XX: readonly string[] = ['error', 'http_5xx']
+
+/** Extracts the rows of one source. Holds a cache of names, nothing that shows in a result. */
+export class Extractor {
+  readonly #textEntity: string
+  readonly #serviceEntities = new Map<string, string>()
+
+  /** @param source logical name of the source: the entity of its text lines */
+  constructor(source: string) {
+    this.#textEntity = cleanName(`text:${source}`)
+  }
+
+  extract(observation: Observation): Row {
+    switch (observation.kind) {
+      case 'service':
+        return this.#service(observation)
+      case 'metric':
+        return metricRow(observation)
+      case 'model':
+        return modelRow(observation)
+      case 'text':
+        return this.#text(observation)
+    }
+  }
+
+  #service(log: ServiceObservation): Row {
+    const { statusCode, durationMs } = log
+    const is5xx = statusCode !== undefined && statusCode >= 500
+    const isError = is5xx || isErrorLevel(log.level)
+    return {
+      kind: 'service',
+      entity: this.#serviceEntity(log.service),
+      timeMs: log.timeMs,
+      names: durationMs === undefined ? NONE : DURATION,
+      values: durationMs === undefined ? NONE : [durationMs === null ? null : boundedNumber(durationMs)],
+      rates: statusCode === undefined ? ERROR : ERROR_AND_5XX,
+      hits: (isError ? 1 : 0) | (is5xx ? 2 : 0),
+    }
+  }
+
+  #serviceEntity(service: string): string {
+    let entity = this.#serviceEntities.get(service)
+    if (entity === undefined) {
+      entity = cleanName(`service:${service}`)
+      if (this.#serviceEntities.size >= ENTITY_CACHE_MAX) this.#serviceEntities.clear()
+      this.#serviceEntities.set(service, entity)
+    }
+    return entity
+  }
+
+  #text(text: TextObservation): Row {
+    return {
+      kind: 'text',
+      entity: this.#textEntity,
+      timeMs: text.timeMs,
+      names: NONE,
+      values: NONE,
+      rates: ERROR,
+      hits: errorWord.test(text.line) ? 1 : 0,
+    }
+  }
+}
+
+function metricRow(point: MetricObservation): Row {
+  let inBraces = point.entity ?? ''
+  for (const [label, value] of point.labels) inBraces += `${inBraces === '' ? '' : ','}${label}=${value}`
+  return {
+    kind: 'metric',
+    entity: cleanName(inBraces === '' ? `metric:${point.name}` : `metric:${point.name}{${inBraces}}`),
+    timeMs: point.timeMs,
+    names: VALUE,
+    values: [point.value === null ? null : boundedNumber(point.value)],
+    rates: NONE,
+    hits: 0,
+  }
+}
+
+function modelRow(event: ModelObservation): Row {
+  const names: string[] = []
+  const values: Scalar[] = []
+  if (event.prediction !== undefined) {
+    names.push('prediction')
+    values.push(bounded(event.prediction))
+  }
+  if (event.score !== undefined) {
+    names.push('score')
+    values.push(bounded(event.score))
+  }
+  const { featureNames, featureValues } = event
+  for (let index = 0; index < featureNames.length; index++) {
+    const name = featureNames[index]!
+    names.push(name === 'prediction' || name === 'score' ? `feature.${name}` : cleanName(name))
+    values.push(bounded(featureValues[index]!))
+  }
+  const segment = event.segment === undefined ? '' : `#${event.segment}`
+  return {
+    kind: 'model',
+    entity: cleanName(`model:${event.model}@${event.version}${segment}`),
+    timeMs: event.timeMs,
+    names,
+    values,
+    rates: NONE,
+    hits: 0,
+  }
+}

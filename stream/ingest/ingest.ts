@@ -1,0 +1,387 @@
+/**
+ * The task of one source partition: decodes, extracts, folds into panes, closes them by the watermark.
+ *
+ * **Recovery** needs no store. The committed offset is the lowest that still contributes to an open pane or belongs to a
+ * held run of candidates; the metadata holds the clock just before it and the idle raises applied since, so that reading
+ * again moves the clock as it moved the first time. Up to the position reached it folds only into panes that are still
+ * open at the final watermark, sends nothing and counts nothing; from there on all is as usual. The same panes come out
+ * again, under the same ids, with the same bytes.
+ *
+ * Why no candidate has to be known at the committed offset: what is committed is the offset of an accepted record, which
+ * breaks any run before it, or the begin of a run, which none before it agrees with.
+ */
+import type { SourceConfig } from '../contract/configuration.ts'
+import { originHash } from '../contract/hash.ts'
+import { idOf } from '../contract/id.ts'
+import type { Heartbeat, Idle, SourceJoined } from '../contract/pane.ts'
+import type { CommitPoint, Emission, IdleDeclaration, IngestTask, LogRecord, Step } from '../contract/stage.ts'
+import { invariant } from '../errors.ts'
+import { deadLetter, type LetterSource, letterSource } from './dead-letter.ts'
+import { type Decoder, isRejected, type Observation, type Rejected } from './decode/decoder.ts'
+import { decoders } from './decode/registry.ts'
+import { Extractor, type Row } from './extract.ts'
+import { type CommitMetadata, decodeMetadata, encodeMetadata, RAISES_MAX } from './metadata.ts'
+import { OpenPanes, type ReplayPoint } from './open-panes.ts'
+import { fitPane } from './pane-size.ts'
+import { EventClock, type Run } from './watermark.ts'
+
+/** Panes between two boundaries at which the runtime may send a heartbeat: a few milliseconds' work. */
+const PANES_A_SLICE = 256
+
+const skewed: Rejected = {
+  code: 'skewed',
+  reason: 'its time is ahead of the partition by more than the lateness, and too few records agreed with it',
+}
+
+interface Candidate {
+  readonly letter: LetterSource
+  readonly rows: readonly Row[]
+}
+
+export interface IngestOptions {
+  readonly source: SourceConfig
+  readonly partition: number
+  /** Partitions of the source topic. */
+  readonly partitionCount: number
+  /** `sourceDigest` of the source. */
+  readonly digest: string
+  /** First offset to read when there is no commit yet. */
+  readonly startOffset: number
+  readonly committed: CommitPoint | null
+}
+
+/**
+ * @throws SentinelError CONFIGURATION_CHANGED when the commit was made under another digest, INVARIANT_BROKEN when its
+ *   metadata cannot be read
+ */
+export function createIngestTask(options: IngestOptions): IngestTask {
+  return new PartitionTask(options)
+}
+
+/** What a step without any output yields: one generator, long at its end. */
+const nothing: Step = (function* (): Step {})()
+nothing.next()
+
+class PartitionTask implements IngestTask {
+  readonly #options: IngestOptions
+  readonly #decoder: Decoder
+  readonly #extractor: Extractor
+  readonly #hash: (offset: number, index: number) => number
+  readonly #panes: OpenPanes
+  readonly #clock: EventClock<Candidate>
+  readonly #counts = { accepted: 0, rejected: 0, late: 0, skewed: 0 }
+  /** Read again up to `position`; null once that is reached. */
+  #recovery: CommitMetadata | null = null
+  /** The next one of the recovered raises to apply. */
+  #raiseIndex = 0
+  #raises: IdleDeclaration[] = []
+  #pendingIdle: IdleDeclaration | null = null
+  #position: number
+  #joined = false
+  #heartbeatMs: number | null = null
+  /** Dead letters of the step at hand. */
+  #letters: Emission[] = []
+  /** A step whose output has not all been taken: nothing may be committed. */
+  #isStepping = false
+
+  constructor(options: IngestOptions) {
+    const { source, partition, committed, digest, startOffset } = options
+    this.#options = options
+    this.#decoder = decoders[source.format]
+    this.#extractor = new Extractor(source.name)
+    this.#hash = originHash(source.name, partition)
+    this.#panes = new OpenPanes(source.pane)
+    this.#position = committed?.offset ?? startOffset
+    let highestMs: number | null = null
+    if (committed !== null) {
+      const where = `partition ${partition} of source ${source.name}`
+      this.#recovery = decodeMetadata(committed.metadata, { digest, offset: committed.offset, where })
+      highestMs = this.#recovery.clockBeforeMs
+      this.#raises = [...this.#recovery.raises]
+      this.#pendingIdle = this.#recovery.pendingIdle
+      this.#joined = this.#recovery.joined
+    }
+    this.#clock = new EventClock({ latenessMs: source.lateness, agreement: source.skewAgreement, highestMs })
+    this.#endRecoveryAt(this.#position)
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  get watermarkMs(): number | null {
+    if (this.#recovery === null) return this.#clock.watermarkMs
+    const { clockMs } = this.#recovery
+    return clockMs === null ? null : clockMs - this.#options.source.lateness
+  }
+
+  get pendingIdle(): IdleDeclaration | null {
+    return this.#pendingIdle
+  }
+
+  get counts(): Readonly<{ accepted: number; rejected: number; late: number; skewed: number }> {
+    return this.#counts
+  }
+
+  get openPanes(): number {
+    return this.#panes.size
+  }
+
+  get overflow(): Readonly<{ rows: number; values: number }> {
+    return this.#panes.overflow
+  }
+
+  opening(): readonly Emission[] {
+    if (this.#joined) return this.endOfBatch()
+    this.#joined = true
+    const { source, digest } = this.#options
+    const startOffset = this.#recovery?.position ?? this.#position
+    const body: SourceJoined = {
+      type: 'source-joined',
+      ...this.#origin(),
+      startOffset,
+      paneMs: source.pane,
+      partitioning: source.partitioning,
+      digest,
+    }
+    return [this.#declaration(body, startOffset, 0)]
+  }
+
+  /** Folds at once; what it returns is the output, which has to be taken before anything else is asked of the task. */
+  step(record: LogRecord): Step {
+    const { offset } = record
+    invariant(!this.#isStepping, `offset ${offset}: the step before was not taken to its end`)
+    invariant(offset >= this.#position, `offset ${offset} was folded already: the task is at ${this.#position}`)
+    this.#endRecoveryAt(offset)
+    if (this.#recovery !== null) this.#applyRaisesUpTo(offset)
+    else invariant(this.#pendingIdle === null, `offset ${offset}: the idle declaration before it is not applied yet`)
+    this.#fold(record)
+    this.#position = offset + 1
+    this.#endRecoveryAt(this.#position)
+    if (this.#recovery !== null) return nothing
+    const watermarkMs = this.#clock.watermarkMs
+    const closes = watermarkMs !== null && this.#panes.isAnyClosedBy(watermarkMs)
+    return closes || this.#letters.length > 0 ? this.#output(watermarkMs) : nothing
+  }
+
+  endOfBatch(): readonly Emission[] {
+    const watermarkMs = this.watermarkMs
+    if (watermarkMs === null || watermarkMs === this.#heartbeatMs) return []
+    this.#heartbeatMs = watermarkMs
+    const body: Heartbeat = { type: 'heartbeat', ...this.#origin(), watermarkMs }
+    return [this.#declaration(body, watermarkMs, watermarkMs)]
+  }
+
+  applyIdle(declaration: IdleDeclaration): Step {
+    const { position, watermarkMs } = declaration
+    invariant(!this.#isStepping, 'an idle declaration within a step')
+    this.#endRecoveryAt(position)
+    invariant(
+      this.#recovery === null && position === this.#position,
+      `idle was declared at ${position}, the task is at ${this.#position}`,
+    )
+    this.#pendingIdle = null
+    this.#raise(declaration)
+    const body: Idle = { type: 'idle', ...this.#origin(), position, watermarkMs }
+    this.#heartbeatMs = this.#clock.watermarkMs
+    return this.#output(this.#clock.watermarkMs, this.#declaration(body, position, watermarkMs))
+  }
+
+  canDeclareIdle(watermarkMs: number): boolean {
+    if (this.#recovery !== null || this.#pendingIdle !== null || !Number.isSafeInteger(watermarkMs)) return false
+    const current = this.#clock.watermarkMs
+    if (current !== null && watermarkMs <= current) return false
+    // A silent partition must not stay at the bound for ever: a raise that closes panes makes room for itself.
+    const offset = this.#replayPointAfter(watermarkMs)?.offset ?? this.#position
+    const kept = this.#raises.filter(({ position }) => position > offset).length
+    return kept + (this.#position > offset ? 1 : 0) <= RAISES_MAX
+  }
+
+  commitPoint(pending?: IdleDeclaration): CommitPoint {
+    invariant(!this.#isStepping, 'a commit within a step')
+    const { committed, digest } = this.#options
+    if (this.#recovery !== null && committed !== null) {
+      invariant(pending === undefined, 'idle was declared while the task recovers')
+      return { offset: committed.offset, metadata: encodeMetadata({ ...this.#recovery, joined: this.#joined }) }
+    }
+    const clockMs = this.#clock.highestMs
+    const replay = this.#replayPointAfter(Number.NEGATIVE_INFINITY) ?? {
+      offset: this.#position,
+      clockBeforeMs: clockMs,
+    }
+    this.#raises = this.#raises.filter(({ position }) => position > replay.offset)
+    const metadata = encodeMetadata({
+      digest,
+      position: this.#position,
+      clockMs,
+      clockBeforeMs: replay.clockBeforeMs,
+      raises: this.#raises,
+      pendingIdle: pending ?? this.#pendingIdle,
+      joined: this.#joined,
+    })
+    return { offset: replay.offset, metadata }
+  }
+
+  /** Where reading has to begin again once a raise to this watermark has closed its panes; null: at the position. */
+  #replayPointAfter(watermarkMs: number): ReplayPoint | null {
+    const ofPanes = this.#panes.replayPoint(watermarkMs)
+    const run = this.#clock.run
+    if (run === null || (ofPanes !== null && ofPanes.offset <= run.startOffset)) return ofPanes
+    const remains = run.held.some(({ timeMs }) => this.#panes.endOf(timeMs) > watermarkMs)
+    return remains ? { offset: run.startOffset, clockBeforeMs: run.clockBeforeMs } : ofPanes
+  }
+
+  /** Ends the recovery once `offset`, the next to be folded, is not below the position that the commit knew. */
+  #endRecoveryAt(offset: number): void {
+    if (this.#recovery === null || offset < this.#recovery.position) return
+    this.#applyRaisesUpTo(this.#recovery.position)
+    // Equal already, unless the log lost records in between (retention, compaction): what was sent then counts.
+    this.#clock.restore(this.#recovery.clockMs)
+    this.#position = Math.max(this.#position, this.#recovery.position)
+    this.#recovery = null
+  }
+
+  /** A raise declared at a position was applied before the record there. */
+  #applyRaisesUpTo(offset: number): void {
+    const raises = this.#recovery?.raises ?? []
+    for (let raise = raises[this.#raiseIndex]; raise !== undefined && raise.position <= offset; ) {
+      this.#moveClock(raise.watermarkMs)
+      raise = raises[++this.#raiseIndex]
+    }
+  }
+
+  #raise(declaration: IdleDeclaration): void {
+    const folded = this.#moveClock(declaration.watermarkMs)
+    const last = this.#raises.at(-1)
+    // One raise does what two at the same position did, if the second folded nothing; else the order would differ.
+    if (last?.position === declaration.position && folded === 0) this.#raises.pop()
+    this.#raises.push(declaration)
+    const offset = this.#replayPointAfter(this.#clock.watermarkMs ?? Number.NEGATIVE_INFINITY)?.offset ?? this.#position
+    this.#raises = this.#raises.filter(({ position }) => position > offset)
+  }
+
+  /** @returns how many candidates were folded */
+  #moveClock(watermarkMs: number): number {
+    const run = this.#clock.run
+    const folded = this.#clock.inRangeAfterRaise(watermarkMs)
+    for (const { offset, item } of folded) this.#foldCandidate(offset, item, run!)
+    this.#clock.raise(watermarkMs)
+    return folded.length
+  }
+
+  #fold(record: LogRecord): void {
+    const { offset, timestampMs } = record
+    const expired = this.#clock.expire(offset)
+    if (expired !== null) this.#rejectRun(expired)
+    const decoded = this.#decoder.decode(record.value, timestampMs)
+    if (isRejected(decoded)) {
+      if (this.#recovery !== null) return
+      this.#counts.rejected++
+      this.#letters.push(deadLetter(letterSource(record), this.#lettersOrigin(), decoded))
+      return
+    }
+    const rows = this.#rowsOf(decoded)
+    let timeMs = rows[0]!.timeMs
+    for (let index = 1; index < rows.length; index++) if (rows[index]!.timeMs > timeMs) timeMs = rows[index]!.timeMs
+    if (this.#clock.isAhead(timeMs, timestampMs)) {
+      this.#hold({ offset, timeMs, item: { letter: letterSource(record), rows } })
+      return
+    }
+    const isTimely = this.#foldRows(rows, offset, { offset, clockBeforeMs: this.#clock.highestMs })
+    this.#countFolded(isTimely)
+    if (!isTimely) return
+    const broken = this.#clock.accept(timeMs)
+    if (broken !== null) this.#rejectRun(broken)
+  }
+
+  #rowsOf(observations: readonly Observation[]): readonly Row[] {
+    if (observations.length === 1) return [this.#extractor.extract(observations[0]!)]
+    return observations.map((observation) => this.#extractor.extract(observation))
+  }
+
+  #hold(candidate: { offset: number; timeMs: number; item: Candidate }): void {
+    const { broken, agreed } = this.#clock.hold(candidate)
+    if (broken !== null) this.#rejectRun(broken)
+    if (agreed === null) return
+    for (const { offset, item } of agreed.held) this.#foldCandidate(offset, item, agreed)
+    this.#clock.accept(agreed.agreedMs)
+  }
+
+  #foldCandidate(offset: number, candidate: Candidate, run: Run<Candidate>): void {
+    const replay = { offset: run.startOffset, clockBeforeMs: run.clockBeforeMs }
+    this.#countFolded(this.#foldRows(candidate.rows, offset, replay))
+  }
+
+  /**
+   * Folds the rows whose panes are open: while recovering, only those that the final watermark leaves open.
+   *
+   * @returns whether any row was in time, by the clock as it stands
+   */
+  #foldRows(rows: readonly Row[], offset: number, replay: ReplayPoint): boolean {
+    const clockWatermarkMs = this.#clock.watermarkMs ?? Number.NEGATIVE_INFINITY
+    const closedMs = this.#recovery === null ? clockWatermarkMs : (this.watermarkMs ?? Number.NEGATIVE_INFINITY)
+    let isTimely = false
+    for (let index = 0; index < rows.length; index++) {
+      const row = rows[index]!
+      const endMs = this.#panes.endOf(row.timeMs)
+      if (endMs > clockWatermarkMs) isTimely = true
+      if (endMs > closedMs) this.#panes.fold(row, endMs, { offset, hash: this.#hash(offset, index), replay })
+    }
+    return isTimely
+  }
+
+  #countFolded(isTimely: boolean): void {
+    if (this.#recovery !== null) return
+    if (isTimely) this.#counts.accepted++
+    else this.#counts.late++
+  }
+
+  #rejectRun(run: Run<Candidate>): void {
+    if (this.#recovery !== null) return
+    for (const { item } of run.held) {
+      this.#counts.skewed++
+      this.#letters.push(deadLetter(item.letter, this.#lettersOrigin(), skewed))
+    }
+  }
+
+  /** Dead letters, the panes that the watermark closes, then the declaration that closed them. */
+  *#output(watermarkMs: number | null, declaration?: Emission): Step {
+    this.#isStepping = true
+    const letters = this.#letters
+    this.#letters = []
+    yield* letters
+    if (watermarkMs !== null) {
+      let count = 0
+      for (const { startMs, endMs, pane } of this.#panes.close(watermarkMs)) {
+        yield this.#paneRecord({ startMs, endMs }, pane)
+        if (++count % PANES_A_SLICE === 0) yield null
+      }
+    }
+    if (declaration !== undefined) yield declaration
+    this.#isStepping = false
+  }
+
+  #paneRecord(slice: { startMs: number; endMs: number }, pane: Parameters<typeof fitPane>[0]): Emission {
+    const { source, partition, digest } = this.#options
+    const { tenant, name } = source
+    const id = idOf('pane', digest, name, partition, slice.startMs, tenant, pane.entity)
+    const body = fitPane(pane, { id, tenant, source: name, partition, ...slice })
+    return { topic: 'panes', route: 'key', key: `${tenant}/${pane.entity}`, id, timeMs: slice.endMs, body }
+  }
+
+  #origin(): { source: string; partition: number; partitionCount: number } {
+    const { source, partition, partitionCount } = this.#options
+    return { source: source.name, partition, partitionCount }
+  }
+
+  #lettersOrigin(): { source: string; partition: number } {
+    return { source: this.#options.source.name, partition: this.#options.partition }
+  }
+
+  /** A record for every partition of `panes`, under an id of all that it says. */
+  #declaration(body: Heartbeat | Idle | SourceJoined, at: number, timeMs: number): Emission {
+    const { source, partition, partitionCount } = body
+    const id = idOf(body.type, this.#options.digest, source, partition, partitionCount, at, timeMs)
+    return { topic: 'panes', route: 'every', key: `${source}/${partition}`, id, timeMs, body }
+  }
+}

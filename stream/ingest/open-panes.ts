@@ -1,0 +1,120 @@
+/**
+ * The open panes of one partition, by the slice of event time they belong to. Each slice remembers where reading has to
+ * begin to fold it again, and the clock before that: the lowest of these is what is committed.
+ */
+import { compareCodeUnits } from '../contract/encoding.ts'
+import type { Row } from './extract.ts'
+import { PaneBuilder } from './pane.ts'
+
+/** Entities of one slice; further ones, in the order of the log, are folded into one entity `<kind>:(other)`. */
+export const ENTITIES_MAX = 10_000
+
+/** Where reading begins again, and the clock just before it, with no candidate held. */
+export interface ReplayPoint {
+  readonly offset: number
+  readonly clockBeforeMs: number | null
+}
+
+interface Slice {
+  readonly startMs: number
+  readonly endMs: number
+  /** Of its first contribution. Later ones come from higher offsets, or from the same run of candidates. */
+  readonly replay: ReplayPoint
+  readonly panes: Map<string, PaneBuilder>
+}
+
+export class OpenPanes {
+  readonly #paneMs: number
+  readonly #entitiesMax: number
+  readonly #slices = new Map<number, Slice>()
+  /** The slice folded into last: most rows go there again. */
+  #last: Slice | null = null
+  #paneCount = 0
+  #overflowRows = 0
+  #overflowValues = 0
+
+  constructor(paneMs: number, entitiesMax = ENTITIES_MAX) {
+    this.#paneMs = paneMs
+    this.#entitiesMax = entitiesMax
+  }
+
+  /** Open panes, over all entities and slices. */
+  get size(): number {
+    return this.#paneCount
+  }
+
+  /** Rows folded into `(other)`, and values left out for too many features, so far. */
+  get overflow(): { readonly rows: number; readonly values: number } {
+    return { rows: this.#overflowRows, values: this.#overflowValues }
+  }
+
+  /** End of the pane that a time belongs to: half-open, aligned to the epoch. */
+  endOf(timeMs: number): number {
+    return Math.floor(timeMs / this.#paneMs) * this.#paneMs + this.#paneMs
+  }
+
+  /** Folds a row into the pane that ends at `endMs`, its {@link endOf}. */
+  fold(
+    row: Row,
+    endMs: number,
+    origin: { readonly offset: number; readonly hash: number; readonly replay: ReplayPoint },
+  ): void {
+    let slice = this.#last
+    if (slice === null || slice.endMs !== endMs) {
+      slice = this.#slices.get(endMs) ?? this.#open(endMs, origin.replay)
+      this.#last = slice
+    }
+    let pane = slice.panes.get(row.entity)
+    if (pane === undefined) {
+      let { entity } = row
+      if (slice.panes.size >= this.#entitiesMax) {
+        entity = `${row.kind}:(other)`
+        this.#overflowRows++
+      }
+      pane = slice.panes.get(entity)
+      if (pane === undefined) {
+        pane = new PaneBuilder(row.kind, entity)
+        slice.panes.set(entity, pane)
+        this.#paneCount++
+      }
+    }
+    const before = pane.overflowValues
+    pane.add(row, origin)
+    this.#overflowValues += pane.overflowValues - before
+  }
+
+  #open(endMs: number, replay: ReplayPoint): Slice {
+    const slice = { startMs: endMs - this.#paneMs, endMs, replay, panes: new Map() }
+    this.#slices.set(endMs, slice)
+    return slice
+  }
+
+  /** Where reading begins again for the panes that a watermark leaves open, null when there are none. */
+  replayPoint(watermarkMs = Number.NEGATIVE_INFINITY): ReplayPoint | null {
+    let lowest: ReplayPoint | null = null
+    for (const { endMs, replay } of this.#slices.values()) {
+      if (endMs > watermarkMs && (lowest === null || replay.offset < lowest.offset)) lowest = replay
+    }
+    return lowest
+  }
+
+  /** Whether a watermark closes anything. */
+  isAnyClosedBy(watermarkMs: number): boolean {
+    for (const endMs of this.#slices.keys()) if (endMs <= watermarkMs) return true
+    return false
+  }
+
+  /** Takes out the panes that a watermark closes, in the order of start, then entity. */
+  *close(watermarkMs: number): Generator<{ startMs: number; endMs: number; pane: PaneBuilder }, void, undefined> {
+    const closed = [...this.#slices.values()].filter(({ endMs }) => endMs <= watermarkMs)
+    closed.sort((a, b) => a.startMs - b.startMs)
+    this.#last = null
+    for (const { startMs, endMs, panes } of closed) {
+      for (const entity of [...panes.keys()].sort(compareCodeUnits)) {
+        yield { startMs, endMs, pane: panes.get(entity)! }
+        this.#paneCount--
+      }
+      this.#slices.delete(endMs)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { Admin, Kafka } from 'kafkajs'
+import { brokerTopic, type TopicName } from '../../contract/topics.ts'
+import { parseLineage } from '../../runtime/lineage.ts'
+import type { LastOut } from '../../runtime/task-runner.ts'
+import { ownedTopics } from '../../topology.ts'
+import { type Range, readRanges } from './reader.ts'
+import { offsetRanges } from './topics.ts'
+
+interface Request {
+  readonly stage: 'detect' | 'respond'
+  readonly task: number
+  resolve(found: ReadonlyMap<TopicName, LastOut>): void
+  reject(error: Error): void
+}
+
+/** Tasks that start together are answered by one read. */
+const gatherMs = 20
+
+/** Finds the last record that a task wrote into its own partition of each of its output topics. */
+export class LastOutReader {
+  private readonly options: { kafka: Kafka; admin: Admin; prefix: string }
+  private waiting: Request[] = []
+
+  constructor(options: { kafka: Kafka; admin: Admin; prefix: string }) {
+    this.options = options
+  }
+
+  read(stage: 'detect' | 'respond', task: number): Promise<ReadonlyMap<TopicName, LastOut>> {
+    return new Promise((resolve, reject) => {
+      this.waiting.push({ stage, task, resolve, reject })
+      if (this.waiting.length === 1) setTimeout(() => void this.answer(), gatherMs)
+    })
+  }
+
+  private async answer(): Promise<void> {
+    const requests = this.waiting
+    this.waiting = []
+    const { kafka, admin, prefix } = this.options
+    try {
+      const found = new Map<string, LastOut>()
+      const names = [...new Set(requests.flatMap(({ stage }) => ownedTopics[stage]))]
+      const ranges = new Map<string, Range>()
+      for (const name of names) {
+        const topic = brokerTopic(name, prefix)
+        const offsets = (await offsetRanges(admin, topic)) ?? []
+        for (const { stage, task } of requests) {
+          const range = offsets[task]
+          if (!ownedTopics[stage].includes(name) || range === undefined || range.high <= range.low) continue
+          ranges.set(`${topic}/${task}`, { topic, partition: task, from: range.high - 1, to: range.high })
+        }
+      }
+      await readRanges(kafka, [...ranges.values()], (record) => {
+        const lineage = parseLineage(record.headers['sentinel_lineage'])
+        if (lineage !== null)
+          found.set(`${record.topic}/${record.partition}`, { lineage, id: record.headers['ce_id'] ?? '' })
+      })
+      for (const request of requests) {
+        const own = new Map<TopicName, LastOut>()
+        for (const name of ownedTopics[request.stage]) {
+          const last = found.get(`${brokerTopic(name, prefix)}/${request.task}`)
+          if (last !== undefined) own.set(name, last)
+        }
+        request.resolve(own)
+      }
+    } catch (error) {
+      for (const request of requests) request.reject(error as Error)
+    }
+  }
+}

@@ -1,0 +1,167 @@
+/** Our topics on the broker: made, checked, and told apart from ones deleted and made again. */
+import { randomBytes } from 'node:crypto'
+import type { Admin, Kafka } from 'kafkajs'
+import { decodeJson, encode } from '../../contract/encoding.ts'
+import { type Incarnation, incarnation as incarnationSchema } from '../../contract/pane.ts'
+import { brokerTopic, type TopicName, topicNames } from '../../contract/topics.ts'
+import { invariant, SentinelError } from '../../errors.ts'
+import { readRanges } from './reader.ts'
+
+export interface TopicPlan {
+  readonly prefix: string
+  readonly partitions: Readonly<Record<TopicName, number>>
+  /** The broker's own default where absent. */
+  readonly replicationFactor?: number | undefined
+  /** -1: for ever. */
+  readonly retention: Readonly<Record<TopicName, number>>
+}
+
+/** Offsets of a partition: `[low, high)`. */
+export interface OffsetRange {
+  readonly low: number
+  readonly high: number
+}
+
+/** Topics whose first record says which incarnation they are. */
+const withIncarnation = ['panes', 'casefile'] as const
+
+/** The incarnation of each partition of `panes` and `casefile`. */
+export type Incarnations = Readonly<Record<(typeof withIncarnation)[number], readonly string[]>>
+
+export async function withAdmin<T>(kafka: Kafka, use: (admin: Admin) => Promise<T>): Promise<T> {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    return await use(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+const triesMax = 40
+const retryDelayMs = 250
+
+/**
+ * @returns offset ranges by partition, or null where the topic does not exist
+ * @throws BROKER_UNAVAILABLE when leaders are not there after ten seconds, as for a moment after a topic is made
+ */
+export async function offsetRanges(admin: Admin, topic: string): Promise<OffsetRange[] | null> {
+  for (let tries = 1; ; tries++) {
+    try {
+      const offsets = await admin.fetchTopicOffsets(topic)
+      const ranges: OffsetRange[] = []
+      for (const { partition, low, high } of offsets) ranges[partition] = { low: Number(low), high: Number(high) }
+      return ranges
+    } catch (cause) {
+      const { type, retriable, message } = cause as { type?: string; retriable?: boolean; message: string }
+      if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return null
+      if (retriable === false || tries === triesMax) {
+        throw new SentinelError('BROKER_UNAVAILABLE', `The offsets of ${topic} could not be read: ${message}`, { cause })
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
+    }
+  }
+}
+
+/**
+ * Makes the topics that are missing, and refuses ones whose partitions are fewer than planned: what was written by key
+ * or by task number would be looked for in the wrong place.
+ *
+ * @returns the names of the topics made
+ */
+export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<string[]> {
+  const existing = new Set(await admin.listTopics())
+  const missing = topicNames.filter((name) => !existing.has(brokerTopic(name, plan.prefix)))
+  if (missing.length > 0) {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: missing.map((name) => ({
+        topic: brokerTopic(name, plan.prefix),
+        numPartitions: plan.partitions[name],
+        replicationFactor: plan.replicationFactor ?? -1,
+        configEntries: [
+          { name: 'cleanup.policy', value: 'delete' },
+          // retention of a backfill counts from now, and ticks take their time from the broker
+          { name: 'message.timestamp.type', value: 'LogAppendTime' },
+          { name: 'retention.ms', value: String(plan.retention[name]) },
+        ],
+      })),
+    })
+  }
+  const { topics } = await admin.fetchTopicMetadata({
+    topics: topicNames.map((name) => brokerTopic(name, plan.prefix)),
+  })
+  for (const name of topicNames) {
+    const topic = brokerTopic(name, plan.prefix)
+    const count = topics.find((found) => found.name === topic)?.partitions.length ?? 0
+    if (count === plan.partitions[name]) continue
+    throw new SentinelError(
+      'CONFIGURATION_INVALID',
+      `Topic ${topic} has ${count} partitions, the configuration says ${plan.partitions[name]}. Partitions of our topics never ` +
+        `change: set topics.partitions to ${count}, or take another topics.prefix.`,
+    )
+  }
+  return missing.map((name) => brokerTopic(name, plan.prefix))
+}
+
+/**
+ * Reads record 0 of each partition of `panes` and `casefile`; writes it where the partition is empty. Should two
+ * processes write it at once, the one at offset 0 counts and the other is passed over.
+ */
+export async function ensureIncarnations(
+  kafka: Kafka,
+  plan: TopicPlan,
+  publicKeys: Incarnation['publicKeys'],
+): Promise<Incarnations> {
+  const before = await incarnationRanges(kafka, plan)
+  const empty = before.filter(({ high }) => high === 0)
+  if (empty.length > 0) {
+    const producer = kafka.producer({ allowAutoTopicCreation: false })
+    await producer.connect()
+    try {
+      for (const { topic, partition, name } of empty) {
+        const record: Incarnation = {
+          type: 'incarnation',
+          incarnation: randomBytes(16).toString('hex'),
+          publicKeys: name === 'casefile' ? publicKeys : [],
+        }
+        await producer.send({
+          topic,
+          acks: -1,
+          messages: [{ partition, key: null, value: Buffer.from(encode(record)) }],
+        })
+      }
+    } finally {
+      await producer.disconnect()
+    }
+  }
+  const found: Record<(typeof withIncarnation)[number], string[]> = { panes: [], casefile: [] }
+  const ranges = empty.length > 0 ? await incarnationRanges(kafka, plan) : before
+  const first = ranges
+    .filter(({ low }) => low === 0)
+    .map(({ topic, partition }) => ({ topic, partition, from: 0, to: 1 }))
+  await readRanges(kafka, first, (record) => {
+    const name = withIncarnation.find((candidate) => brokerTopic(candidate, plan.prefix) === record.topic)!
+    const parsed = record.value === null ? undefined : incarnationSchema.safeParse(decodeJson(record.value))
+    invariant(
+      parsed?.success,
+      `${record.topic}/${record.partition} does not begin with its incarnation: it was not made by this program. Take another topics.prefix.`,
+    )
+    found[name][record.partition] = parsed.data.incarnation
+  })
+  // record 0 may be gone by retention: the checkpoint knows which incarnation it was
+  for (const { name, partition, low } of ranges) if (low > 0) found[name][partition] = ''
+  return found
+}
+
+async function incarnationRanges(kafka: Kafka, plan: TopicPlan) {
+  return withAdmin(kafka, async (admin) => {
+    const all = []
+    for (const name of withIncarnation) {
+      const topic = brokerTopic(name, plan.prefix)
+      for (const [partition, range] of (await offsetRanges(admin, topic))!.entries())
+        all.push({ name, topic, partition, ...range })
+    }
+    return all
+  })
+}

@@ -1,0 +1,179 @@
+/** The read model on the tables of the store. Records were checked by their contract when they were written. */
+import type { Measurement } from '../../contract/finding.ts'
+import type { AuditEntry, Incident, Remediation, Severity } from '../../contract/incident.ts'
+import type { EntityKind } from '../../contract/pane.ts'
+import type { VerdictStatus } from '../../contract/verdict.ts'
+import {
+  type Approval,
+  answerBounds,
+  cursorOf,
+  type EntitySummary,
+  onlyFeature,
+  parseCursor,
+  type ReadModel,
+  versionSummary,
+} from '../../read-model.ts'
+import { type Pool, withClient } from './pool.ts'
+import { schemaName } from './schema.ts'
+import { timestamp } from './tables/rows.ts'
+
+interface ApprovalColumns {
+  readonly remediation: Remediation
+  readonly incident_id: string
+  readonly incident_version: number
+  readonly title: string
+  readonly severity: Severity
+  readonly requested_ms: number
+}
+
+const approvalColumns = `remediation, incident_id, incident_version, title, severity,
+  (extract(epoch from requested_at) * 1000)::bigint as requested_ms`
+
+export function postgresReadModel(pool: Pool, schema: string): ReadModel {
+  const name = schemaName(schema)
+  async function rows<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
+    return withClient(
+      pool,
+      'reading for the API',
+      async (client) => (await client.query<R>(text, cleaned(values))).rows,
+    )
+  }
+
+  return {
+    async incidents(filter, page) {
+      const where = new Conditions()
+      if (filter.tenant !== undefined) where.add((at) => `tenant = ${at}`, filter.tenant)
+      if (filter.status !== undefined) where.add((at) => `status = ${at}`, filter.status)
+      if (filter.severity !== undefined) where.add((at) => `severity = ${at}`, filter.severity)
+      if (filter.fromMs !== undefined) where.add((at) => `opened_at >= ${at}::timestamptz`, timestamp(filter.fromMs))
+      if (filter.toMs !== undefined) where.add((at) => `opened_at < ${at}::timestamptz`, timestamp(filter.toMs))
+      const after = page.after === undefined ? null : parseCursor(page.after)
+      if (after !== null) {
+        const [time, id] = [where.value(timestamp(after.openedMs)), where.value(after.id)]
+        where.text(`(opened_at, id) < (${time}::timestamptz, ${id}::text)`)
+      }
+      const limit = where.value(page.limit + 1)
+      const found = await rows<{ record: Incident }>(
+        `select record from ${name}.incidents where ${where} order by opened_at desc, id desc limit ${limit}`,
+        where.values,
+      )
+      const shown = found.slice(0, page.limit).map(({ record }) => record)
+      return { incidents: shown, next: found.length > shown.length ? cursorOf(shown.at(-1)!) : null }
+    },
+
+    async incident(id) {
+      const [latest] = await rows<{ record: Incident }>(`select record from ${name}.incidents where id = $1`, [id])
+      if (latest === undefined) return null
+      const versions = await rows<{ record: Incident }>(
+        `select record from ${name}.incident_versions where id = $1 order by version desc limit $2`,
+        [id, answerBounds.versions],
+      )
+      return { incident: latest.record, versions: versions.reverse().map(({ record }) => versionSummary(record)) }
+    },
+
+    async measurements({ tenant, entity, feature, fromMs, toMs, limit }) {
+      const where = new Conditions()
+      where.add((at) => `m.tenant = ${at}`, tenant)
+      where.add((at) => `m.time >= ${at}::timestamptz`, timestamp(fromMs))
+      where.add((at) => `m.time < ${at}::timestamptz`, timestamp(toMs))
+      if (entity !== undefined) where.add((at) => `m.entity = ${at}`, entity)
+      if (feature !== undefined) {
+        where.add(
+          (at) =>
+            `exists (select from ${name}.measurement_features f
+                     where f.measurement_id = m.id and f.time = m.time and f.feature = ${at})`,
+          feature,
+        )
+      }
+      const most = where.value(limit + 1)
+      const found = await rows<{ record: Measurement }>(
+        `select m.record from ${name}.measurements m where ${where}
+         order by m.time desc, m.entity desc, m.id desc limit ${most}`,
+        where.values,
+      )
+      const newest = found.slice(0, limit).reverse()
+      const cut = newest.map(({ record }) => (feature === undefined ? record : onlyFeature(record, feature)))
+      return { measurements: cut.filter((body) => body !== null), truncated: found.length > limit }
+    },
+
+    async entities({ tenant }) {
+      const found = await rows<{
+        tenant: string
+        entity: string
+        source: string
+        kind: EntityKind
+        evaluation_ms: number
+        status: VerdictStatus
+        score: number
+      }>(
+        `select tenant, entity, source, kind, status, score, (extract(epoch from time) * 1000)::bigint as evaluation_ms
+         from ${name}.entities where $1::text is null or tenant = $1 order by tenant, entity, source limit $2`,
+        [tenant ?? null, answerBounds.entities],
+      )
+      return found.map(({ evaluation_ms, ...summary }): EntitySummary => ({ ...summary, evaluationMs: evaluation_ms }))
+    },
+
+    async approvals(state) {
+      const found = await rows<ApprovalColumns>(
+        `select ${approvalColumns} from ${name}.approvals where $1::text is null or state = $1
+         order by requested_at desc, command_id desc limit $2`,
+        [state ?? null, answerBounds.approvals],
+      )
+      return found.map(approvalOf)
+    },
+
+    async proposal(commandId) {
+      const [found] = await rows<ApprovalColumns>(
+        `select ${approvalColumns} from ${name}.approvals where command_id = $1`,
+        [commandId],
+      )
+      return found === undefined ? null : approvalOf(found)
+    },
+
+    async audit(tenant, after, limit) {
+      const found = await rows<{ record: AuditEntry }>(
+        `select record from ${name}.audit where tenant = $1 and sequence > $2 order by sequence, id limit $3`,
+        [tenant, after, limit],
+      )
+      return found.map(({ record }) => record)
+    },
+  }
+}
+
+function approvalOf(columns: ApprovalColumns): Approval {
+  return {
+    remediation: columns.remediation,
+    incidentId: columns.incident_id,
+    incidentVersion: columns.incident_version,
+    incidentTitle: columns.title,
+    severity: columns.severity,
+    requestedMs: columns.requested_ms,
+  }
+}
+
+/** Conditions of a query and the values of its parameters. */
+class Conditions {
+  readonly values: unknown[] = []
+  private readonly texts: string[] = []
+
+  value(value: unknown): string {
+    return `$${this.values.push(value)}`
+  }
+
+  text(text: string): void {
+    this.texts.push(text)
+  }
+
+  add(text: (placeholder: string) => string, value: unknown): void {
+    this.texts.push(text(this.value(value)))
+  }
+
+  toString(): string {
+    return this.texts.length === 0 ? 'true' : this.texts.join(' and ')
+  }
+}
+
+/** What the sink does to NUL, so that a question finds what was stored. */
+function cleaned(values: readonly unknown[]): unknown[] {
+  return values.map((value) => (typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value))
+}

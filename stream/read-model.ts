@@ -1,0 +1,174 @@
+/**
+ * What people ask of the public topics: incidents, measurements, approvals, audit. PostgreSQL answers it where there is
+ * a database (`io/postgres/read-model.ts`), memory where there is none; one suite of tests holds both to the same answers.
+ */
+import type { z } from 'zod'
+import type { VersionSummary } from './contract/api.ts'
+import { decodeJson } from './contract/encoding.ts'
+import { type Measurement, measurement } from './contract/finding.ts'
+import {
+  type AuditEntry,
+  auditEntry,
+  type Command,
+  command,
+  type Incident,
+  incident,
+  type Remediation,
+  type RemediationState,
+  type Severity,
+} from './contract/incident.ts'
+import { type DeadLetter, deadLetter } from './contract/ingest-records.ts'
+import type { EntityKind } from './contract/pane.ts'
+import type { LogRecord } from './contract/stage.ts'
+import type { TopicName } from './contract/topics.ts'
+import { statusRank, type VerdictStatus } from './contract/verdict.ts'
+
+export interface IncidentFilter {
+  readonly tenant?: string
+  readonly status?: 'open' | 'closed'
+  readonly severity?: Severity
+  /** By the time of opening, half-open. */
+  readonly fromMs?: number
+  readonly toMs?: number
+}
+
+/** `after` is the `next` of the page before. */
+export interface Page {
+  readonly limit: number
+  readonly after?: string
+}
+
+export interface MeasurementQuery {
+  readonly tenant: string
+  readonly entity?: string
+  /** Only measurements that hold this feature, cut down to it. */
+  readonly feature?: string
+  /** By the time of evaluation, half-open. */
+  readonly fromMs: number
+  readonly toMs: number
+  readonly limit: number
+}
+
+/** The newest evaluation of one entity of one source. */
+export interface EntitySummary {
+  readonly tenant: string
+  readonly entity: string
+  readonly source: string
+  readonly kind: EntityKind
+  readonly evaluationMs: number
+  readonly status: VerdictStatus
+  /** The largest score of its votes. */
+  readonly score: number
+}
+
+/** A remedy as an incident's latest version has it. */
+export interface Approval {
+  readonly remediation: Remediation
+  readonly incidentId: string
+  readonly incidentVersion: number
+  readonly incidentTitle: string
+  readonly severity: Severity
+  /** Event time of the version that proposed it. */
+  readonly requestedMs: number
+}
+
+export interface ReadModel {
+  /** Newest first, by (time of opening, id). */
+  incidents(filter: IncidentFilter, page: Page): Promise<{ incidents: Incident[]; next: string | null }>
+  /** The latest version and a summary of up to 500 newest ones, oldest of these first. */
+  incident(id: string): Promise<{ incident: Incident; versions: VersionSummary[] } | null>
+  /** The newest that fit the limit, oldest of these first, by (evaluation, entity, id). */
+  measurements(query: MeasurementQuery): Promise<{ measurements: Measurement[]; truncated: boolean }>
+  /** By (tenant, entity, source); up to 5,000. */
+  entities(filter: { readonly tenant?: string }): Promise<EntitySummary[]>
+  /** Newest first; up to 500. */
+  approvals(state?: RemediationState): Promise<Approval[]>
+  proposal(commandId: string): Promise<Approval | null>
+  /** Entries of a sequence above `after` (-1: all), in order. */
+  audit(tenant: string, after: number, limit: number): Promise<AuditEntry[]>
+}
+
+/** Bounds of answers that take no limit from the caller. */
+export const answerBounds = { versions: 500, entities: 5_000, approvals: 500 } as const
+
+interface Stored {
+  readonly measurements: Measurement
+  readonly incidents: Incident
+  readonly commands: Command
+  readonly audit: AuditEntry
+  readonly 'dead-letters': DeadLetter
+}
+export type StoredTopic = keyof Stored
+export type StoredBody<T extends StoredTopic> = Stored[T]
+
+const schemas: { readonly [T in StoredTopic]: z.ZodType<Stored[T]> } = {
+  measurements: measurement,
+  incidents: incident,
+  commands: command,
+  audit: auditEntry,
+  'dead-letters': deadLetter,
+}
+
+/** The topics that the store keeps. */
+export const storedTopics: readonly StoredTopic[] = ['measurements', 'incidents', 'commands', 'audit', 'dead-letters']
+
+export function isStoredTopic(topic: TopicName): topic is StoredTopic {
+  return (storedTopics as readonly string[]).includes(topic)
+}
+
+export type Parsed<T extends StoredTopic> =
+  | { readonly ok: true; readonly body: StoredBody<T>; readonly text: string }
+  | { readonly ok: false; readonly reason: string }
+
+/** Reads a record of a public topic by its contract. Bad bytes are a value, not an error. */
+export function parseStored<T extends StoredTopic>(topic: T, record: LogRecord): Parsed<T> {
+  if (record.value === null) return { ok: false, reason: 'the record has no value' }
+  let value: unknown
+  try {
+    value = decodeJson(record.value)
+  } catch (error) {
+    return {
+      ok: false,
+      reason: `not UTF-8 JSON: ${error instanceof Error ? error.message : String(error)}`.slice(0, 500),
+    }
+  }
+  const parsed = schemas[topic].safeParse(value)
+  if (parsed.success) return { ok: true, body: parsed.data, text: Buffer.from(record.value).toString('utf8') }
+  const issues = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+  return { ok: false, reason: `not a record of ${topic}: ${issues.join('; ')}`.slice(0, 500) }
+}
+
+/** A measurement's worst status and largest score over its votes: what the entity list shows. */
+export function summaryOf(body: Measurement): EntitySummary {
+  let status: VerdictStatus = 'insufficient'
+  let score = 0
+  for (const vote of body.votes) {
+    if (statusRank[vote.status] > statusRank[status]) status = vote.status
+    if (vote.score > score) score = vote.score
+  }
+  const { tenant, entity, source, kind, evaluationMs } = body
+  return { tenant, entity, source, kind, evaluationMs, status, score }
+}
+
+/** A measurement cut down to one feature; null where it has none of that name. */
+export function onlyFeature(body: Measurement, feature: string): Measurement | null {
+  const features = body.features.filter((candidate) => candidate.feature === feature)
+  if (features.length === 0) return null
+  return { ...body, features, votes: body.votes.filter((vote) => vote.feature === feature) }
+}
+
+export function versionSummary(body: Incident): VersionSummary {
+  const { version, change, status, severity, updatedMs, title } = body
+  return { version, change, status, severity, updatedMs, title }
+}
+
+/** A page ends at an incident; the next one begins below it. */
+export function cursorOf(body: Pick<Incident, 'openedMs' | 'id'>): string {
+  return `${body.openedMs}_${body.id}`
+}
+
+/** @returns null for what no page ever said; callers answer it as the first page's own mistake */
+export function parseCursor(cursor: string): { openedMs: number; id: string } | null {
+  const match = /^(-?\d{1,15})_([0-9a-f]{32})$/.exec(cursor)
+  return match === null ? null : { openedMs: Number(match[1]), id: match[2]! }
+}

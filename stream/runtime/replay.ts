@@ -1,0 +1,117 @@
+/**
+ * Runs recorded history through the same topology in memory. The source records come in with their own offsets, idle
+ * declarations are applied at their recorded positions, and recorded answers (decisions, results, ticks) at the
+ * frontier that the audit names: so findings and incidents come out under the same ids with the same bytes.
+ */
+import type { Incarnation } from '../contract/pane.ts'
+import type { IdleDeclaration, LogRecord } from '../contract/stage.ts'
+import type { TopicName } from '../contract/topics.ts'
+import type { OutgoingRecord } from './emission.ts'
+import { LocalPipeline, type LocalTask } from './local.ts'
+import type { IngestRunner } from './task-runner.ts'
+import type { Pipeline } from './tasks.ts'
+
+/** A record of `casefile` that came from a person, an executor or the clock. */
+export interface RecordedAnswer {
+  readonly partition: number
+  readonly record: LogRecord
+  /** Frontier of the task when the live run applied it. */
+  readonly frontierMs: number | null
+}
+
+export interface ReplayOptions {
+  readonly pipeline: Pipeline
+  readonly sourcePartitions: Readonly<Record<string, number>>
+  readonly partitions: Readonly<Record<TopicName, number>>
+  /** By `source/partition`. */
+  readonly startOffsets: ReadonlyMap<string, number>
+  /** By `source/partition`, in order of position. */
+  readonly idles: ReadonlyMap<string, readonly IdleDeclaration[]>
+  readonly answers: readonly RecordedAnswer[]
+  readonly publicKeys: Incarnation['publicKeys']
+  /** Sees every record that a task sends. */
+  readonly observe: (record: OutgoingRecord) => void
+}
+
+/** Records folded before what came of them is carried on through detect and respond. */
+const pumpEvery = 500
+
+export class Replay {
+  private readonly pipeline: LocalPipeline
+  private readonly idles: Map<string, IdleDeclaration[]>
+  private readonly tasks = new Map<string, LocalTask>()
+  private sincePump = 0
+
+  constructor(options: ReplayOptions) {
+    this.pipeline = new LocalPipeline({
+      pipeline: options.pipeline,
+      sourcePartitions: options.sourcePartitions,
+      partitions: options.partitions,
+      startOffsets: options.startOffsets,
+      publicKeys: options.publicKeys,
+      keepOnly: [],
+      observe: options.observe,
+      clock: () => 0, // nothing here may depend on when it runs
+    })
+    this.idles = new Map([...options.idles].map(([key, list]) => [key, [...list]]))
+    for (const task of this.pipeline.tasks) {
+      if (task.stage === 'ingest') this.tasks.set(task.name.slice('ingest/'.length), task)
+    }
+    for (const { partition, record, frontierMs } of options.answers) {
+      if (frontierMs === null) continue
+      const headers = {
+        ...record.headers,
+        sentinel_frontier: String(frontierMs),
+        sentinel_offset: String(record.offset),
+      }
+      const { key, value } = record
+      this.pipeline.log.append(this.pipeline.topic('casefile'), partition, {
+        key,
+        value,
+        headers,
+        timestampMs: record.timestampMs,
+      })
+    }
+    this.pipeline.pump()
+  }
+
+  /** Folds one source record at its own offset. Records of one partition come in order. */
+  feed(source: string, record: LogRecord): void {
+    const key = `${source}/${record.partition}`
+    const task = this.tasks.get(key)!
+    this.applyIdles(key, task, record.offset)
+    this.pipeline.fold(task, record)
+    if (++this.sincePump >= pumpEvery) this.carryOn()
+  }
+
+  /** Applies what was declared after the last record, and carries everything through. Open panes stay open. */
+  finish(): void {
+    for (const [key, task] of this.tasks) this.applyIdles(key, task, Number.POSITIVE_INFINITY)
+    this.carryOn()
+  }
+
+  /** Up to where results are comparable: the lowest frontier of respond. */
+  get frontierMs(): number | null {
+    return this.pipeline.frontierMs
+  }
+
+  private applyIdles(key: string, task: LocalTask, reached: number): void {
+    const list = this.idles.get(key)
+    for (let next = list?.[0]; next !== undefined && next.position <= reached; next = list?.[0]) {
+      list?.shift()
+      const runner = task.runner as IngestRunner
+      if (!runner.task.canDeclareIdle(next.watermarkMs)) continue
+      const step = runner.applyIdle(next)
+      while (step.next().done !== true);
+    }
+  }
+
+  private carryOn(): void {
+    this.sincePump = 0
+    for (const task of this.tasks.values()) {
+      task.runner.endOfBatch()
+      this.pipeline.flush(task)
+    }
+    this.pipeline.pump()
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Drives the topology in memory by a random schedule: who works when, how batches are cut, what is delivered again,
+ * who crashes with how much of its output sent, when a partition is declared idle and whether that is completed.
+ */
+import fc from 'fast-check'
+import { decodeJson } from '../stream/contract/encoding.ts'
+import type { LogRecord } from '../stream/contract/stage.ts'
+import { type TopicName, topicNames } from '../stream/contract/topics.ts'
+import { LocalPipeline, type LocalTask } from '../stream/runtime/local.ts'
+import type { IngestRunner } from '../stream/runtime/task-runner.ts'
+import type { Pipeline } from '../stream/runtime/tasks.ts'
+
+export interface SourceInput {
+  readonly source: string
+  readonly partition: number
+  readonly value: Uint8Array
+}
+
+/** One thing that happens. Numbers choose by remainder, so that any of them means something. */
+export type Action =
+  | { readonly kind: 'arrive'; readonly count: number }
+  | { readonly kind: 'work'; readonly task: number; readonly count: number }
+  | { readonly kind: 'store'; readonly task: number }
+  /** Folds some records, sends only part of what they emit, and loses its memory. */
+  | { readonly kind: 'crash'; readonly task: number; readonly folded: number; readonly sent: number }
+  /** Delivers records again that the task has had. */
+  | { readonly kind: 'redeliver'; readonly task: number; readonly back: number }
+  /** A step that throws in the middle, as a full disk or a bug would. */
+  | { readonly kind: 'fail'; readonly task: number }
+  /** Declares the partition idle; `cut` loses the process between the two halves. */
+  | { readonly kind: 'idle'; readonly task: number; readonly aheadMs: number; readonly cut: boolean }
+
+const small = fc.nat(40)
+const task = fc.nat(1_000)
+
+/** Schedules of up to `length` actions; `idleMs` bounds how far an idle declaration raises a watermark. */
+export function schedules(options: { length: number; idleMs: number }): fc.Arbitrary<Action[]> {
+  return fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.record({ kind: fc.constant('arrive' as const), count: fc.nat(60) }) },
+      { weight: 8, arbitrary: fc.record({ kind: fc.constant('work' as const), task, count: small }) },
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant('store' as const), task }) },
+      {
+        weight: 3,
+        arbitrary: fc.record({ kind: fc.constant('crash' as const), task, folded: small, sent: fc.nat(20) }),
+      },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), task, back: small }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), task }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({
+          kind: fc.constant('idle' as const),
+          task,
+          aheadMs: fc.nat(options.idleMs),
+          cut: fc.boolean(),
+        }),
+      },
+    ),
+    { maxLength: options.length },
+  )
+}
+
+export interface DriverOptions {
+  readonly pipeline: Pipeline
+  readonly sourcePartitions: Readonly<Record<string, number>>
+  readonly partitions?: Partial<Record<TopicName, number>>
+}
+
+export class Driver {
+  readonly local: LocalPipeline
+  private readonly input: SourceInput[]
+
+  constructor(options: DriverOptions, input: readonly SourceInput[]) {
+    const partitions = Object.fromEntries(topicNames.map((name) => [name, options.partitions?.[name] ?? 2]))
+    this.local = new LocalPipeline({
+      pipeline: options.pipeline,
+      sourcePartitions: options.sourcePartitions,
+      partitions: partitions as Record<TopicName, number>,
+      clock: () => 1_700_000_000_000,
+    })
+    this.input = [...input]
+  }
+
+  /** Follows the schedule, then lets everything arrive and be worked off. */
+  run(schedule: readonly Action[]): this {
+    for (const action of schedule) this.act(action)
+    this.arrive(this.input.length)
+    this.local.pump()
+    return this
+  }
+
+  private act(action: Action): void {
+    if (action.kind === 'arrive') {
+      this.arrive(action.count)
+      return
+    }
+    const task = this.local.tasks[action.task % this.local.tasks.length]!
+    switch (action.kind) {
+      case 'work':
+        this.local.work(task, action.count)
+        return
+      case 'store':
+        this.local.flush(task)
+        this.local.store(task)
+        return
+      case 'crash':
+        for (const record of this.unread(task, action.folded)) this.local.fold(task, record)
+        task.runner.endOfBatch()
+        this.local.flush(task, action.sent)
+        this.local.crash(task)
+        return
+      case 'redeliver':
+        this.redeliver(task, action.back)
+        return
+      case 'fail':
+        this.failStep(task)
+        return
+      case 'idle':
+        this.declareIdle(task, action)
+    }
+  }
+
+  private arrive(count: number): void {
+    for (const { source, partition, value } of this.input.splice(0, count)) {
+      this.local.log.append(this.local.sourceTopic(source), partition, { key: null, value })
+    }
+  }
+
+  private unread(task: LocalTask, count: number): LogRecord[] {
+    return this.local.log.read(task.topic, task.partition, task.runner.next, count)
+  }
+
+  private redeliver(task: LocalTask, back: number): void {
+    const from = Math.max(0, task.runner.next - back)
+    for (const record of this.local.log.read(task.topic, task.partition, from, back)) {
+      if (record.offset < task.runner.next) this.local.fold(task, record)
+    }
+  }
+
+  /** The generator is left in the middle of its step: the runner is broken, and recovered from what is stored. */
+  private failStep(task: LocalTask): void {
+    const [record] = this.unread(task, 1)
+    if (record === undefined) return
+    const original = task.runner.task.step
+    task.runner.task.step = function* (this: unknown, ...given) {
+      yield* original.apply(task.runner.task, given)
+      throw new Error('injected')
+    }
+    try {
+      this.local.fold(task, record)
+    } catch (error) {
+      if ((error as Error).message !== 'injected') throw error
+    }
+    if (!task.runner.broken) throw new Error('a step that throws has to break its runner')
+    this.local.crash(task)
+  }
+
+  private declareIdle(task: LocalTask, action: Extract<Action, { kind: 'idle' }>): void {
+    if (task.stage !== 'ingest') return
+    const runner = task.runner as IngestRunner
+    // only a partition that has been read to its end is silent
+    this.local.work(task, Number.MAX_SAFE_INTEGER)
+    const { watermarkMs, position } = runner.task
+    if (watermarkMs === null) return
+    const declaration = { position, watermarkMs: watermarkMs + action.aheadMs }
+    if (!runner.task.canDeclareIdle(declaration.watermarkMs)) return
+    this.local.declareIdle(task, declaration)
+    if (action.cut) this.local.crash(task)
+    else this.local.applyIdle(task, declaration)
+  }
+
+  /** Records of one topic of ours, by partition and offset. */
+  records(name: TopicName): LogRecord[] {
+    return this.local.log.all(this.local.topic(name))
+  }
+
+  bodies<T>(name: TopicName): T[] {
+    return this.records(name).map(({ value }) => decodeJson(value!) as T)
+  }
+
+  /** `id → bytes` of a topic's records of one type; throws when one id has two contents. */
+  byId(name: TopicName, type: string): Map<string, string> {
+    const found = new Map<string, string>()
+    for (const { headers, value } of this.records(name)) {
+      if (headers['ce_type'] !== `sentinel.${type}.v1`) continue
+      const id = headers['ce_id']!
+      const bytes = Buffer.from(value!).toString('utf8')
+      if (found.has(id) && found.get(id) !== bytes) throw new Error(`${name}: ${id} has two contents`)
+      found.set(id, bytes)
+    }
+    return found
+  }
+}

@@ -1,0 +1,154 @@
+/** What every read model answers: run over memory and over PostgreSQL. */
+import { expect, it } from 'vitest'
+import { idOf } from '../../stream/contract/id.ts'
+import type { Incident } from '../../stream/contract/incident.ts'
+import type { TopicName } from '../../stream/contract/topics.ts'
+import type { ReadModel } from '../../stream/read-model.ts'
+import {
+  auditEntry,
+  incident,
+  logRecords,
+  measurement,
+  minuteMs,
+  noonMs,
+  proposal,
+  remediation,
+  vote,
+} from './records.ts'
+
+/** Gives an empty read model, and a way to fill it record by record. */
+export type Subject = () => Promise<{
+  readModel: ReadModel
+  apply: (topic: TopicName, records: ReturnType<typeof logRecords>) => Promise<void>
+}>
+
+export function readModelSuite(subject: Subject): void {
+  it('answers nothing where nothing is', async () => {
+    const { readModel } = await subject()
+    expect(await readModel.incidents({}, { limit: 10 })).toEqual({ incidents: [], next: null })
+    expect(await readModel.incident(idOf('incident', 'none'))).toBeNull()
+    expect(await readModel.entities({})).toEqual([])
+    expect(await readModel.approvals()).toEqual([])
+    expect(await readModel.proposal(idOf('command', 'none'))).toBeNull()
+    expect(await readModel.audit('default', -1, 10)).toEqual([])
+  })
+
+  it('pages incidents newest first, those of one moment too', async () => {
+    const { readModel, apply } = await subject()
+    const opened = Array.from({ length: 7 }, (_, index) =>
+      incident({
+        id: idOf('incident', index),
+        openedMs: noonMs + Math.floor(index / 3),
+        tenant: index === 0 ? 'other' : 'default',
+      }),
+    )
+    await apply('incidents', logRecords(opened))
+    const seen: Incident[] = []
+    let after: string | undefined
+    do {
+      const page = await readModel.incidents({}, { limit: 2, ...(after === undefined ? {} : { after }) })
+      expect(page.incidents.length).toBeLessThanOrEqual(2)
+      seen.push(...page.incidents)
+      after = page.next ?? undefined
+    } while (after !== undefined)
+    const expected = [...opened].sort((a, b) => b.openedMs - a.openedMs || (a.id < b.id ? 1 : -1))
+    expect(seen).toEqual(expected)
+    const filtered = await readModel.incidents({ tenant: 'default', fromMs: noonMs, toMs: noonMs + 1 }, { limit: 10 })
+    expect(filtered.incidents.map(({ id }) => id).sort()).toEqual([opened[1]!.id, opened[2]!.id].sort())
+    expect((await readModel.incidents({ severity: 'low' }, { limit: 10 })).incidents).toEqual([])
+  })
+
+  it('keeps the highest version of an incident, in whatever order versions come', async () => {
+    const { readModel, apply } = await subject()
+    const first = incident()
+    const second = incident({ version: 2, change: 'escalated', severity: 'critical', updatedMs: noonMs + 1 })
+    const third = incident({
+      version: 3,
+      change: 'closed',
+      status: 'closed',
+      updatedMs: noonMs + 2,
+      closedMs: noonMs + 2,
+    })
+    await apply('incidents', logRecords([second, first, third, second]))
+    const found = await readModel.incident(first.id)
+    expect(found?.incident).toEqual(third)
+    expect(found?.versions.map(({ version, change }) => [version, change])).toEqual([
+      [1, 'opened'],
+      [2, 'escalated'],
+      [3, 'closed'],
+    ])
+    expect((await readModel.incidents({ status: 'open' }, { limit: 10 })).incidents).toEqual([])
+  })
+
+  it('derives approvals from the latest version, with the time of the first', async () => {
+    const { readModel, apply } = await subject()
+    const waiting = incident({ remediations: [remediation()] })
+    const commandId = proposal().commandId
+    await apply(
+      'incidents',
+      logRecords([waiting, incident({ version: 2, updatedMs: noonMs + 5, remediations: [remediation()] })]),
+    )
+    const approval = {
+      remediation: remediation(),
+      incidentId: waiting.id,
+      incidentVersion: 2,
+      incidentTitle: waiting.title,
+      severity: 'high',
+      requestedMs: noonMs,
+    }
+    expect(await readModel.approvals('awaiting-approval')).toEqual([approval])
+    expect(await readModel.proposal(commandId)).toEqual(approval)
+    const answered = remediation({
+      state: 'commanded',
+      approvals: [{ principal: 'p', decision: 'approve', decisionId: idOf('decision', 1) }],
+    })
+    await apply('incidents', logRecords([incident({ version: 3, updatedMs: noonMs + 9, remediations: [answered] })], 2))
+    expect(await readModel.approvals('awaiting-approval')).toEqual([])
+    expect(await readModel.proposal(commandId)).toEqual({ ...approval, remediation: answered, incidentVersion: 3 })
+    expect((await readModel.approvals()).length).toBe(1)
+  })
+
+  it('answers the newest measurements of a range, oldest first, and says when it left some out', async () => {
+    const { readModel, apply } = await subject()
+    const all = [0, 1, 2, 3].map((index) => measurement({ evaluationMs: noonMs + index * minuteMs }))
+    const elsewhere = measurement({ entity: 'service:payment', features: [], votes: [] })
+    await apply('measurements', logRecords([...all, elsewhere, all[0]!]))
+    const range = { tenant: 'default', fromMs: noonMs, toMs: noonMs + 3 * minuteMs }
+    expect(await readModel.measurements({ ...range, limit: 10 })).toEqual({
+      measurements: [all[0], elsewhere, all[1], all[2]],
+      truncated: false,
+    })
+    const cut = await readModel.measurements({ ...range, entity: 'model:churn@3', feature: 'error', limit: 2 })
+    expect(cut.truncated).toBe(true)
+    expect(cut.measurements.map(({ evaluationMs }) => evaluationMs)).toEqual([noonMs + minuteMs, noonMs + 2 * minuteMs])
+    expect(cut.measurements[0]?.features.map(({ feature }) => feature)).toEqual(['error'])
+    expect(cut.measurements[0]?.votes).toEqual([])
+    expect((await readModel.measurements({ ...range, tenant: 'other', limit: 10 })).measurements).toEqual([])
+  })
+
+  it('lists entities by their newest evaluation', async () => {
+    const { readModel, apply } = await subject()
+    const drifting = measurement({ evaluationMs: noonMs + 1, votes: [vote({ status: 'drift', score: 7 }), vote()] })
+    await apply('measurements', logRecords([drifting, measurement(), measurement({ entity: 'a', tenant: 'other' })]))
+    expect(await readModel.entities({ tenant: 'default' })).toEqual([
+      {
+        tenant: 'default',
+        entity: 'model:churn@3',
+        source: 'predictions',
+        kind: 'model',
+        evaluationMs: noonMs + 1,
+        status: 'drift',
+        score: 7,
+      },
+    ])
+    expect((await readModel.entities({})).map(({ tenant }) => tenant)).toEqual(['default', 'other'])
+  })
+
+  it('reads the audit of one tenant in order', async () => {
+    const { readModel, apply } = await subject()
+    const entries = [0, 1, 2].map((sequence) => auditEntry(sequence))
+    await apply('audit', logRecords([...entries, auditEntry(0, { tenant: 'other' }), entries[1]!]))
+    expect(await readModel.audit('default', -1, 10)).toEqual(entries)
+    expect(await readModel.audit('default', 0, 1)).toEqual([entries[1]])
+  })
+}

@@ -1,0 +1,225 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { verifyAuditChain } from '../../stream/contract/audit-chain.ts'
+import { canonicalJson } from '../../stream/contract/encoding.ts'
+import { frontierHeader, offsetHeader } from '../../stream/respond/answer.ts'
+import { Bench, bodies, minute, poolRunbook, start, wall } from './bench.ts'
+import { dice, endMs, findings, give, live, log, type RecordedAnswer } from './schedule.ts'
+
+const config = {
+  runbooks: [
+    poolRunbook,
+    {
+      name: 'ladder',
+      match: { problems: ['latency', 'errors'], entities: ['*'] },
+      steps: [{ action: 'serve' }, { action: 'stop', verify: { within: '10m' } }],
+    },
+  ],
+  policy: { allow: ['serve'] },
+  dependsOn: { order: ['payment'] },
+  maxEntities: 4,
+  safety: { attempts: 3 },
+} satisfies ConstructorParameters<typeof Bench>[0]
+
+const numRuns = 30
+/** A busy machine needs several times as long as an idle one. */
+const patience = 120_000
+const seed = fc.integer({ min: 0, max: 1_000_000 })
+
+function bench(replay = false): Bench {
+  return new Bench(config, { replay })
+}
+
+function text(one: Bench): string {
+  return one.emissions.map(canonicalJson).join('\n')
+}
+
+describe('what comes out', () => {
+  it(
+    'does not depend on how tasks interleave, how coarse watermarks are, or what comes twice',
+    () => {
+      fc.assert(
+        fc.property(findings, seed, seed, (given, one, other) => {
+          const [first, second] = [bench(), bench()]
+          for (const entry of log(given, dice(one))) give(first, entry)
+          for (const entry of log(given, dice(other))) give(second, entry)
+          expect(text(second)).toBe(text(first))
+        }),
+        { numRuns },
+      )
+    },
+    patience,
+  )
+
+  it(
+    'does not depend on where the task is stored and restored',
+    () => {
+      fc.assert(
+        fc.property(findings, seed, (given, one) => {
+          const [through, restarted] = [bench(), bench()]
+          const entries = log(given, dice(one), true)
+          const answers = live(through, entries, dice(one + 1))
+          const roll = dice(one + 2)
+          for (const { offset, body, headers, timestampMs } of interleaved(entries, answers)) {
+            if (roll() < 0.3) restarted.restart()
+            expect(restarted.offset).toBe(offset)
+            restarted.give(body, { headers, timestampMs })
+          }
+          expect(text(restarted)).toBe(text(through))
+          expect(restarted.task.waiting).toBe(through.task.waiting)
+          expect(restarted.task.watermarkMs).toBe(through.task.watermarkMs)
+        }),
+        { numRuns },
+      )
+    },
+    patience,
+  )
+
+  it(
+    'is the same, byte for byte, in a replay that is given the recorded answers',
+    () => {
+      fc.assert(
+        fc.property(findings, seed, seed, fc.boolean(), (given, one, other, withIdleTicks) => {
+          const [original, replayed] = [bench(), bench(true)]
+          const answers = live(original, log(given, dice(one), true), dice(one + 1))
+          for (const { body, timestampMs, offset, frontierMs, hadEffect } of answers) {
+            if (!hadEffect && !withIdleTicks) continue
+            const headers = { [frontierHeader]: String(frontierMs ?? ''), [offsetHeader]: String(offset) }
+            replayed.give(body, { timestampMs, headers })
+          }
+          const roll = dice(other + 1)
+          for (const entry of log(given, dice(other))) {
+            give(replayed, entry)
+            if (roll() < 0.1) replayed.restart()
+          }
+          expect(text(replayed)).toBe(text(original))
+          expect(verifyAuditChain(original.audit())).toMatchObject({ ok: true })
+        }),
+        { numRuns },
+      )
+    },
+    patience,
+  )
+
+  it(
+    'leaves nothing behind when all is over but keys, chains and the position',
+    () => {
+      fc.assert(
+        fc.property(findings, seed, (given, one) => {
+          const over = bench()
+          const ends = given.flatMap(({ entity, problem }) => {
+            return [{ entity: entity!, problem: problem!, status: 'stable' as const, timeMs: endMs - 60 * minute }]
+          })
+          const unique = new Map(ends.map((end) => [`${end.entity} ${end.problem}`, end]))
+          live(over, log([...given, ...unique.values()], dice(one), true), dice(one + 1))
+          for (let tick = 0; tick < 10; tick++) over.tick(wall + (1000 + tick) * 60 * minute)
+          for (let task = 0; task < 3; task++) over.watermark(endMs + 1000 * minute, task, 3)
+          over.tick(wall + 2000 * 60 * minute)
+          for (let task = 0; task < 3; task++) over.watermark(endMs + 9000 * minute, task, 3)
+          over.restart()
+          expect(over.task.waiting).toBe(false)
+          const kept = [...over.parts.keys()].filter((part) => !part.startsWith('audit/'))
+          expect(kept.filter((part) => !['clock', 'keys', 'order', 'timers'].includes(part))).toEqual([])
+          expect(new TextDecoder().decode(over.parts.get('timers') ?? new Uint8Array([0x5b, 0x5d]))).toBe('[]')
+        }),
+        { numRuns },
+      )
+    },
+    patience,
+  )
+})
+
+it(
+  'the stories of these properties are not dull',
+  () => {
+    const seen = new Set<string>()
+    for (const [index, given] of fc.sample(findings, { seed: 1, numRuns: 60 }).entries()) {
+      const one = bench()
+      live(one, log(given, dice(index), true), dice(index + 1))
+      for (const { event } of one.audit()) seen.add(event)
+    }
+    expect([...seen]).toEqual(
+      expect.arrayContaining([
+        'incident-closed',
+        'incident-escalated',
+        'fingerprint-suppressed',
+        'fingerprint-not-attached',
+        'proposal-withdrawn',
+        'proposal-expired',
+        'proposal-approved',
+        'proposal-rejected',
+        'decision-refused',
+        'command-issued',
+        'remediation-failed',
+        'remediation-recovered',
+        'remediation-not-recovered',
+        'result-ignored',
+      ]),
+    )
+  },
+  patience,
+)
+
+/** The log of a live run: entries and answers at the offsets that they had. */
+function interleaved(entries: ReturnType<typeof log>, answers: readonly RecordedAnswer[]) {
+  const byOffset = new Map(answers.map((answer) => [answer.offset, answer]))
+  const rest = [...entries]
+  return Array.from({ length: entries.length + answers.length }, (_, index) => {
+    const offset = index + 1 // after the incarnation
+    const answer = byOffset.get(offset)
+    if (answer !== undefined) return { offset, body: answer.body, headers: {}, timestampMs: answer.timestampMs }
+    const { body, task } = rest.shift()!
+    return { offset, body, headers: { sentinel_lineage: `detect/${task}:17:3:00ff` }, timestampMs: wall }
+  })
+}
+
+describe('a live task', () => {
+  it('does not believe headers of a replay', () => {
+    const one = bench()
+    one.finds({})
+    one.watermark(start + minute)
+    const headers = { [frontierHeader]: String(endMs), [offsetHeader]: '7' }
+    const out = one.give(one.decision(), { timestampMs: wall, headers })
+    expect(bodies(out, 'audit')[0]).toMatchObject({
+      cause: { kind: 'decision', offset: 4, frontierMs: start + minute },
+    })
+  })
+
+  it('has no frontier until every detect task has spoken', () => {
+    const one = bench()
+    one.find({}, 0)
+    one.watermark(endMs, 0, 2)
+    expect(one.task.watermarkMs).toBeNull()
+    expect(one.emissions).toEqual([])
+    one.watermark(start, 1, 2)
+    expect(one.task.watermarkMs).toBe(start)
+    expect(one.incidents()).toHaveLength(1)
+  })
+
+  it('stores only what changed', () => {
+    const one = bench()
+    one.finds({})
+    expect([...one.task.changes().keys()].sort()).toEqual([
+      'audit/shop',
+      'fingerprints/shop',
+      `incident/${one.incident().id}`,
+      'keys',
+      'order',
+      'timers',
+    ])
+    expect(one.task.changes().size).toBe(0)
+    one.watermark(start + 1)
+    expect([...one.task.changes().keys()]).not.toContain('keys')
+  })
+
+  it('says nothing at the end of a batch', () => {
+    expect(bench().task.endOfBatch()).toEqual([])
+  })
+})
+
+it('a replay stops when an answer comes after its place', () => {
+  const one = bench(true)
+  one.finds({})
+  const headers = { [frontierHeader]: String(start - minute) }
+  expect(() => one.give({ type: 'tick' }, { headers })).toThrow(/came too late/)
+})
