@@ -1,5 +1,30 @@
 /** Every command, one line each, in the order of the help. */
 import type { AnyCommand } from './args.ts'
+import { auditVerify } from './audit-verify.ts'
+import { configCheck } from './config-check.ts'
+import { approve, reject } from './decide.ts'
 import { demo } from './demo.ts'
+import { doctor } from './doctor.ts'
+import { incidents } from './incidents.ts'
+import { migrate } from './migrate.ts'
+import { produce } from './produce.ts'
+import { replay } from './replay.ts'
+import { run } from './run.ts'
+import { simulate } from './simulate.ts'
+import { topics } from './topics.ts'
 
-export const commands: readonly AnyCommand[] = [demo]
+export const commands: readonly AnyCommand[] = [
+  demo,
+  run,
+  simulate,
+  produce,
+  replay,
+  incidents,
+  approve,
+  reject,
+  auditVerify,
+  topics,
+  migrate,
+  configCheck,
+  doctor,
+]

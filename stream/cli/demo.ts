@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { stringify } from 'yaml'
 import { provideServices, type Services } from '../../deploy/local/services.ts'
 import { type LoadedConfig, loadConfig } from '../config.ts'
 import type { Command, Incident } from '../contract/incident.ts'
@@ -104,9 +104,10 @@ async function onKafka(options: {
   const { services, terminal, signal, given } = options
   const name = new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_').toLowerCase()
   const prefix = `demo-${name}.`
+  const folder = join('.sentinel', `demo-${name}`)
   const brokers = 'brokers' in services.kafka ? services.kafka.brokers : []
   const loaded = await demoConfig(
-    { prefix, schema: `demo_${name}`, port: given.port },
+    { prefix, schema: `demo_${name}`, port: given.port, folder },
     { KAFKA_BROKERS: brokers.join(','), DATABASE_URL: services.postgres!.url },
   )
   const kafka = createKafka(loaded.config.kafka, () => {})
@@ -143,7 +144,7 @@ async function onKafka(options: {
     const port = await createKafkaDemo({ worker, prefix, incidents, commands, failed: () => failure })
     const outcome = await options.play(port)
     await port.stop()
-    whereNext(terminal, { worker, prefix, brokers, services })
+    whereNext(terminal, { worker, prefix, brokers, services, folder })
     if (given.stay && !signal.aborted) {
       terminal.note('The worker goes on until Ctrl-C.')
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
@@ -154,20 +155,25 @@ async function onKafka(options: {
   }
 }
 
+/** The demo's configuration; with a folder, it is kept there for the commands that look at the run afterwards. */
 async function demoConfig(
-  options: { prefix: string; schema: string; port: number },
+  options: { prefix: string; schema: string; port: number; folder?: string },
   env: Record<string, string> = {},
 ): Promise<LoadedConfig> {
   const runbooks = ['recycle-connections', 'previous-model', 'restart-silent'].map((name) =>
     packageFile(`examples/runbooks/${name}.yaml`),
   )
-  const stateFolder = join(tmpdir(), `sentinel-${options.schema}`)
-  const text = JSON.stringify(demoConfiguration({ ...options, runbooks, stateFolder }))
-  const path = 'demo.yaml' // JSON is YAML; it exists only here
+  const { folder = '.' } = options
+  const path = join(folder, 'sentinel.yaml')
+  const text = stringify(demoConfiguration({ ...options, runbooks, stateFolder: resolve(folder) }))
+  if (options.folder !== undefined) {
+    await mkdir(folder, { recursive: true })
+    await writeFile(path, text)
+  }
   return loadConfig({
     path,
     env,
-    readFile: async (file) => (file.endsWith(path) ? text : readFile(file, 'utf8')),
+    readFile: async (file) => (resolve(file) === resolve(path) ? text : readFile(file, 'utf8')),
   })
 }
 
@@ -185,14 +191,15 @@ function createNarrator(terminal: Terminal, yes: boolean, signal: AbortSignal): 
       progress.update(done / hourMs)
       if (done === total) progress.finish()
     },
-    incident(incident) {
+    incident(incident, isNew) {
+      const change = isNew ? 'opened' : incident.change
       const time = new Date(incident.updatedMs).toISOString().slice(11, 16)
-      const color = incident.change === 'closed' ? 'green' : incident.change === 'updated' ? 'dim' : 'red'
+      const color = change === 'closed' ? 'green' : change === 'updated' ? 'dim' : 'red'
       terminal.print(
-        `${time}  ${terminal.style(color, incident.change.padEnd(9))} ${incident.severity.padEnd(8)} ${incident.title}`,
+        `${time}  ${terminal.style(color, change.padEnd(9))} ${incident.severity.padEnd(8)} ${incident.title}`,
       )
-      if (incident.change === 'opened') terminal.print(`       cause: ${incident.cause.explanation}`)
-      if (incident.change === 'closed') terminal.print(`       ${incident.resolution}`)
+      if (isNew) terminal.print(`       cause: ${incident.cause.explanation}`)
+      if (change === 'closed') terminal.print(`       ${incident.resolution}`)
     },
     say(text) {
       terminal.print(`       ${text}`)
@@ -235,25 +242,24 @@ async function askPerson(
 
 function whereNext(
   terminal: Terminal,
-  {
-    worker,
-    prefix,
-    brokers,
-    services,
-  }: { worker: Worker; prefix: string; brokers: readonly string[]; services: Services },
+  run: { worker: Worker; prefix: string; brokers: readonly string[]; services: Services; folder: string },
 ): void {
-  const topic = brokerTopic('incidents', prefix)
+  const topic = brokerTopic('incidents', run.prefix)
+  const [broker] = run.brokers
   terminal.print()
   terminal.print(terminal.style('bold', 'Where to look next'))
-  terminal.print(`  incidents, downstream:  kcat -C -b ${brokers[0]} -t ${topic} -o beginning -e`)
-  terminal.print(
-    `  or:                     kafka-console-consumer.sh --bootstrap-server ${brokers[0]} --topic ${topic} --from-beginning`,
-  )
-  terminal.print(
-    `  the API (with --stay):  curl -H "Authorization: Bearer $SENTINEL_TOKEN" ${worker.api.url}/api/v1/incidents`,
-  )
-  terminal.print('  your own topics:        sentinel run --help')
-  for (const command of services.stopCommands) terminal.print(`  stop the services:      ${command}`)
+  const lines = [
+    ['incidents, downstream', `kcat -C -b ${broker} -t ${topic} -o beginning -e`],
+    ['or', `kafka-console-consumer.sh --bootstrap-server ${broker} --topic ${topic} --from-beginning`],
+    [
+      'the same history again',
+      `KAFKA_BROKERS=${broker} npm run -s sentinel -- replay --live ${run.folder}/sentinel.yaml`,
+    ],
+    ['its audit', `KAFKA_BROKERS=${broker} npm run -s sentinel -- audit verify --config ${run.folder}/sentinel.yaml`],
+    ['your own topics', 'npm run -s sentinel -- run --help'],
+    ...run.services.stopCommands.map((command) => ['stop the services', command]),
+  ] as const
+  for (const [what, line] of lines) terminal.print(`  ${what!.padEnd(24)}${line}`)
 }
 
 /** One incident for the cascade, payment first; one for the drift; none before. */

@@ -1,6 +1,5 @@
 /** Puts one process of the worker together: broker, database, stages, API. */
 import { dirname, join, resolve } from 'node:path'
-import type { Kafka } from 'kafkajs'
 import type { Config, LoadedConfig } from '../config.ts'
 import type { Decision } from '../contract/case.ts'
 import type { Emission } from '../contract/stage.ts'
@@ -10,8 +9,8 @@ import { type Component, createHealth } from '../io/http/health.ts'
 import { resolveSigningKey } from '../io/http/keys.ts'
 import { type HttpServer, startHttpServer } from '../io/http/server.ts'
 import { resolveToken } from '../io/http/token.ts'
-import { createKafka } from '../io/kafka/client.ts'
-import { type Cadence, KafkaPipeline, type PipelineEvent } from '../io/kafka/pipeline.ts'
+import { createKafka, type Kafka } from '../io/kafka/client.ts'
+import { type Cadence, KafkaPipeline } from '../io/kafka/pipeline.ts'
 import { ensureIncarnations, ensureTopics, type TopicPlan, withAdmin } from '../io/kafka/topics.ts'
 import { postgresCheckpointStore } from '../io/postgres/checkpoint-store.ts'
 import { migrate } from '../io/postgres/migrate.ts'
@@ -116,7 +115,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       sink: roles.includes('store') ? await sinkPorts(sink, telemetry) : null,
       clock: Date.now,
       onFatal: options.onFatal,
-      onEvent: (event) => tell(telemetry, event),
+      onEvent: (event) => telemetry.pipelineEvent(event),
       observe: (emission) => {
         telemetry.emitted(emission.topic, emission.body)
         options.observe?.(emission)
@@ -210,24 +209,6 @@ async function sinkPorts(sink: Sink, telemetry: Telemetry) {
         telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs: performance.now() - startedMs })
       },
     }),
-  }
-}
-
-function tell(telemetry: Telemetry, { stage, kind, detail }: PipelineEvent): void {
-  switch (kind) {
-    case 'lost':
-      telemetry.taskLost({ task: detail })
-      return
-    case 'failed':
-      telemetry.failed(new SentinelError('SERVICE_UNAVAILABLE', detail), { stage, willRetry: true })
-      return
-    case 'offset-reset':
-      telemetry.failed(new SentinelError('INVARIANT_BROKEN', detail), { stage, willRetry: true })
-      return
-    case 'joined':
-    case 'idle':
-    case 'checkpoint':
-      return
   }
 }
 

@@ -49,9 +49,13 @@ export function takesDuration(schema: JsonSchema): boolean {
   return schema.pattern === durationPattern || (schema.anyOf ?? []).some(takesDuration)
 }
 
-/** JSON Schema of what people write: before defaults are filled in and durations become milliseconds. */
+const made = new WeakMap<z.ZodType, JsonSchema>()
+
+/** JSON Schema of what people write, made once for each schema: before defaults are filled in and durations become milliseconds. */
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, {
+  const known = made.get(schema)
+  if (known !== undefined) return known
+  const json = z.toJSONSchema(schema, {
     io: 'input',
     target: 'draft-2020-12',
     // Zod leaves a default out when the value is transformed after it: it would be in the form of the output.
@@ -63,6 +67,8 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
       jsonSchema.default = (isDuration ? durationText(value) : value) as NonNullable<typeof jsonSchema.default>
     },
   }) as JsonSchema
+  made.set(schema, json)
+  return json
 }
 
 /** Every schema that may hold at a path: a union has several. */

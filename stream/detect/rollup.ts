@@ -12,6 +12,8 @@ export function numericRollUp(feature: NumericFeature | undefined): RollUp {
   const { count, nulls, mean, min, max, histogram } = feature
   const at = (q: number): number => Math.min(max, Math.max(min, quantile(histogram, q) ?? 0))
   const standardDeviation = Math.sqrt(sampleVariance(feature) ?? 0)
+  // A record cannot hold it, and the entity alone is to suffer for it. Values up to 1e100 never come here.
+  if (!Number.isFinite(standardDeviation + mean)) throw new RangeError(`the sums of ${feature.feature} overflow`)
   return {
     kind: 'numeric',
     count,

@@ -2,6 +2,7 @@ import { idOf } from '../contract/id.ts'
 import type { DeadLetter, Origin } from '../contract/ingest-records.ts'
 import type { Emission, LogRecord } from '../contract/stage.ts'
 import type { Rejected } from './decode/decoder.ts'
+import { isEventTime } from './decode/time.ts'
 
 /** Bytes of a value that a dead letter holds. */
 const VALUE_BYTES_MAX = 256 * 1024
@@ -41,5 +42,7 @@ export function deadLetter(
     value: value === null ? null : Buffer.from(value).toString('base64'),
     valueBytes,
   }
-  return { topic: 'dead-letters', route: 'key', key: letter.key, id: body.id, timeMs: letter.timestampMs, body }
+  // A producer may stamp anything, and not every number is a date.
+  const timeMs = isEventTime(letter.timestampMs) ? letter.timestampMs : 0
+  return { topic: 'dead-letters', route: 'key', key: letter.key, id: body.id, timeMs, body }
 }

@@ -12,17 +12,15 @@
  */
 import type { SourceConfig } from '../contract/configuration.ts'
 import { originHash } from '../contract/hash.ts'
-import { idOf } from '../contract/id.ts'
-import type { Heartbeat, Idle, SourceJoined } from '../contract/pane.ts'
 import type { CommitPoint, Emission, IdleDeclaration, IngestTask, LogRecord, Step } from '../contract/stage.ts'
 import { invariant } from '../errors.ts'
-import { deadLetter, type LetterSource, letterSource } from './dead-letter.ts'
+import { type LetterSource, letterSource } from './dead-letter.ts'
 import { type Decoder, isRejected, type Observation, type Rejected } from './decode/decoder.ts'
 import { decoders } from './decode/registry.ts'
+import { PartitionEmissions } from './emissions.ts'
 import { Extractor, type Row } from './extract.ts'
 import { type CommitMetadata, decodeMetadata, encodeMetadata, RAISES_MAX } from './metadata.ts'
 import { OpenPanes, type ReplayPoint } from './open-panes.ts'
-import { fitPane } from './pane-size.ts'
 import { EventClock, type Run } from './watermark.ts'
 
 /** Panes between two boundaries at which the runtime may send a heartbeat: a few milliseconds' work. */
@@ -67,6 +65,7 @@ class PartitionTask implements IngestTask {
   readonly #decoder: Decoder
   readonly #extractor: Extractor
   readonly #hash: (offset: number, index: number) => number
+  readonly #says: PartitionEmissions
   readonly #panes: OpenPanes
   readonly #clock: EventClock<Candidate>
   readonly #counts = { accepted: 0, rejected: 0, late: 0, skewed: 0 }
@@ -90,6 +89,7 @@ class PartitionTask implements IngestTask {
     this.#decoder = decoders[source.format]
     this.#extractor = new Extractor(source.name)
     this.#hash = originHash(source.name, partition)
+    this.#says = new PartitionEmissions(options)
     this.#panes = new OpenPanes(source.pane)
     this.#position = committed?.offset ?? startOffset
     let highestMs: number | null = null
@@ -134,17 +134,7 @@ class PartitionTask implements IngestTask {
   opening(): readonly Emission[] {
     if (this.#joined) return this.endOfBatch()
     this.#joined = true
-    const { source, digest } = this.#options
-    const startOffset = this.#recovery?.position ?? this.#position
-    const body: SourceJoined = {
-      type: 'source-joined',
-      ...this.#origin(),
-      startOffset,
-      paneMs: source.pane,
-      partitioning: source.partitioning,
-      digest,
-    }
-    return [this.#declaration(body, startOffset, 0)]
+    return [this.#says.sourceJoined(this.#recovery?.position ?? this.#position)]
   }
 
   /** Folds at once; what it returns is the output, which has to be taken before anything else is asked of the task. */
@@ -168,12 +158,11 @@ class PartitionTask implements IngestTask {
     const watermarkMs = this.watermarkMs
     if (watermarkMs === null || watermarkMs === this.#heartbeatMs) return []
     this.#heartbeatMs = watermarkMs
-    const body: Heartbeat = { type: 'heartbeat', ...this.#origin(), watermarkMs }
-    return [this.#declaration(body, watermarkMs, watermarkMs)]
+    return [this.#says.heartbeat(watermarkMs)]
   }
 
   applyIdle(declaration: IdleDeclaration): Step {
-    const { position, watermarkMs } = declaration
+    const { position } = declaration
     invariant(!this.#isStepping, 'an idle declaration within a step')
     this.#endRecoveryAt(position)
     invariant(
@@ -182,9 +171,8 @@ class PartitionTask implements IngestTask {
     )
     this.#pendingIdle = null
     this.#raise(declaration)
-    const body: Idle = { type: 'idle', ...this.#origin(), position, watermarkMs }
     this.#heartbeatMs = this.#clock.watermarkMs
-    return this.#output(this.#clock.watermarkMs, this.#declaration(body, position, watermarkMs))
+    return this.#output(this.#clock.watermarkMs, this.#says.idle(declaration))
   }
 
   canDeclareIdle(watermarkMs: number): boolean {
@@ -277,7 +265,7 @@ class PartitionTask implements IngestTask {
     if (isRejected(decoded)) {
       if (this.#recovery !== null) return
       this.#counts.rejected++
-      this.#letters.push(deadLetter(letterSource(record), this.#lettersOrigin(), decoded))
+      this.#letters.push(this.#says.deadLetter(letterSource(record), decoded))
       return
     }
     const rows = this.#rowsOf(decoded)
@@ -340,7 +328,7 @@ class PartitionTask implements IngestTask {
     if (this.#recovery !== null) return
     for (const { item } of run.held) {
       this.#counts.skewed++
-      this.#letters.push(deadLetter(item.letter, this.#lettersOrigin(), skewed))
+      this.#letters.push(this.#says.deadLetter(item.letter, skewed))
     }
   }
 
@@ -353,35 +341,11 @@ class PartitionTask implements IngestTask {
     if (watermarkMs !== null) {
       let count = 0
       for (const { startMs, endMs, pane } of this.#panes.close(watermarkMs)) {
-        yield this.#paneRecord({ startMs, endMs }, pane)
+        yield this.#says.pane({ startMs, endMs }, pane)
         if (++count % PANES_A_SLICE === 0) yield null
       }
     }
     if (declaration !== undefined) yield declaration
     this.#isStepping = false
-  }
-
-  #paneRecord(slice: { startMs: number; endMs: number }, pane: Parameters<typeof fitPane>[0]): Emission {
-    const { source, partition, digest } = this.#options
-    const { tenant, name } = source
-    const id = idOf('pane', digest, name, partition, slice.startMs, tenant, pane.entity)
-    const body = fitPane(pane, { id, tenant, source: name, partition, ...slice })
-    return { topic: 'panes', route: 'key', key: `${tenant}/${pane.entity}`, id, timeMs: slice.endMs, body }
-  }
-
-  #origin(): { source: string; partition: number; partitionCount: number } {
-    const { source, partition, partitionCount } = this.#options
-    return { source: source.name, partition, partitionCount }
-  }
-
-  #lettersOrigin(): { source: string; partition: number } {
-    return { source: this.#options.source.name, partition: this.#options.partition }
-  }
-
-  /** A record for every partition of `panes`, under an id of all that it says. */
-  #declaration(body: Heartbeat | Idle | SourceJoined, at: number, timeMs: number): Emission {
-    const { source, partition, partitionCount } = body
-    const id = idOf(body.type, this.#options.digest, source, partition, partitionCount, at, timeMs)
-    return { topic: 'panes', route: 'every', key: `${source}/${partition}`, id, timeMs, body }
   }
 }

@@ -1,7 +1,10 @@
 /**
- * Records of `casefile` that are no function of the sources: what people, executors and the clock say. A live task
- * applies one where the log has it. A replay is given the recorded ones first, each with the frontier at which the live
- * run applied it, and holds it until its own frontier is there.
+ * Records of `casefile` that are no function of the sources: what people, executors and the clock say. One is applied
+ * where the log has it. A replay begins with the recorded ones, before any finding; each tells in a header at which
+ * frontier the live run applied it, and is held until the replay's own frontier is there.
+ *
+ * Once a finding or a watermark has been read such headers are not believed: whoever may write to the topic could send
+ * an answer into the future. Before it they do no harm: there is nothing to answer to, and signatures hold anyway.
  */
 import type { CommandResult, Decision, KeyDeclaration } from '../contract/case.ts'
 import type { LogRecord } from '../contract/stage.ts'
@@ -28,14 +31,14 @@ export interface HeldAnswer extends Answer {
   readonly frontierMs: number
 }
 
-/** An answer as the log gives it; in a replay with what its headers tell of the live run. */
+/** An answer as the log gives it; `recorded`: with what its headers tell of the live run. */
 export function readAnswer(
   record: LogRecord,
   body: AnswerRecord,
-  replay: boolean,
+  recorded: boolean,
 ): Answer & { frontierMs: number | null } {
   const live = { record: body, offset: record.offset, appendMs: record.timestampMs, frontierMs: null }
-  if (!replay) return live
+  if (!recorded) return live
   return {
     ...live,
     frontierMs: wholeNumber(record.headers[frontierHeader]),
@@ -47,7 +50,7 @@ function wholeNumber(header: string | undefined): number | null {
   return /^-?\d{1,15}$/.test(header ?? '') ? Number(header) : null
 }
 
-/** Recorded answers in the order of their log. Their frontiers never fall. */
+/** Recorded answers in the order of their log. */
 export class HeldAnswers {
   #answers: HeldAnswer[]
   #head = 0
@@ -64,18 +67,12 @@ export class HeldAnswers {
     return this.#answers[this.#head]
   }
 
-  /** @throws INVARIANT_BROKEN beyond {@link heldAnswersMax}, or for one out of order */
-  hold(answer: HeldAnswer): void {
-    const last = this.#answers.at(-1)
-    invariant(
-      this.first === undefined || last === undefined || last.frontierMs <= answer.frontierMs,
-      `the recorded answer at offset ${answer.offset} of casefile comes before one that was applied earlier`,
-    )
-    invariant(
-      this.#answers.length - this.#head < heldAnswersMax,
-      `a replay holds ${heldAnswersMax} recorded answers at most`,
-    )
-    this.#answers.push(answer)
+  /** @returns false beyond {@link heldAnswersMax}. Frontiers do not fall along a log: one that does waits for its elder. */
+  hold(answer: HeldAnswer): boolean {
+    if (this.#answers.length - this.#head >= heldAnswersMax) return false
+    const elderMs = this.#answers.at(-1)?.frontierMs ?? answer.frontierMs
+    this.#answers.push({ ...answer, frontierMs: Math.max(answer.frontierMs, elderMs) })
+    return true
   }
 
   take(): HeldAnswer {

@@ -6,8 +6,7 @@ import { type CasefileRecord, casefileRecord } from '../contract/case.ts'
 import type { RespondConfig } from '../contract/configuration.ts'
 import { decodeJson } from '../contract/encoding.ts'
 import type { Emission, LogRecord, RespondTask, Step } from '../contract/stage.ts'
-import { invariant } from '../errors.ts'
-import { type Answer, HeldAnswers, readAnswer } from './answer.ts'
+import { type AnswerRecord, HeldAnswers, readAnswer } from './answer.ts'
 import { decide, type Input } from './decide.ts'
 import { Order, type OrderSnapshot, takenFinding, taskOfLineage } from './order.ts'
 import { defaultPolicy, type Policy } from './policy.ts'
@@ -26,8 +25,6 @@ export interface RespondOptions {
   readonly parts: ReadonlyMap<string, Uint8Array> | null
   /** The default policy, from the configuration, where absent. */
   readonly policy?: Policy
-  /** Whether answers carry headers that tell where they were applied. A live task does not believe such headers. */
-  readonly replay?: boolean
 }
 
 /** Records read since the task object was made, by what became of them. */
@@ -49,28 +46,30 @@ interface Intake {
   readonly frontierMs: number | null
   /** Whether record 0 has been read. */
   readonly begun: boolean
+  /** Whether a finding or a watermark has been read: no recorded answer comes any more. */
+  readonly judged: boolean
 }
 
 class Respond implements RespondTask {
   readonly counts: RespondCounts = { findings: 0, duplicates: 0, answers: 0, watermarks: 0, ignored: 0 }
   readonly #context: Context
-  readonly #replay: boolean
   readonly #order: Order
   readonly #held: HeldAnswers
   #state: State
   #frontierMs: number | null
   #begun: boolean
+  #judged: boolean
   #dirty = new Set<string>()
 
   constructor(options: RespondOptions) {
     const { config, digest, partition } = options
     this.#context = { config, digest, partition, policy: options.policy ?? defaultPolicy(config.policy) }
-    this.#replay = options.replay ?? false
     const parts = new Map([...(options.parts ?? [])].map(([part, bytes]) => [part, decodePart(bytes)]))
     const intake = (parts.get('order') ?? null) as Intake | null
     this.#order = intake === null ? new Order() : Order.restore(intake.order)
     this.#frontierMs = intake?.frontierMs ?? null
     this.#begun = intake?.begun ?? false
+    this.#judged = intake?.judged ?? false
     this.#held = new HeldAnswers(parts.get('held') as [] | undefined)
     parts.delete('order')
     parts.delete('held')
@@ -100,22 +99,21 @@ class Respond implements RespondTask {
         if (task === null) return yield* this.#ignore(record, 'a finding that no detect task sent')
         const outcome = this.#order.addFinding(task, takenFinding(body))
         this.counts[outcome === 'taken' ? 'findings' : 'duplicates']++
-        this.#dirty.add('order')
+        this.#noteJudged()
         return
       }
       case 'task-watermark': {
         const outcome = this.#order.addWatermark(body)
         if (outcome === 'contradicts') return yield* this.#ignore(record, 'it contradicts the number of detect tasks')
         this.counts.watermarks++
-        this.#dirty.add('order')
+        this.#noteJudged()
         return yield* this.#advance()
       }
       case 'decision':
       case 'command-result':
       case 'key-declaration':
       case 'tick':
-        this.counts.answers++
-        return yield* this.#answer(readAnswer(record, body, this.#replay))
+        return yield* this.#answer(record, body)
       case 'incarnation':
         if (record.offset !== 0 || this.#begun)
           return yield* this.#ignore(record, 'only record 0 declares the first keys')
@@ -145,8 +143,18 @@ class Respond implements RespondTask {
       return held.length === 0 ? null : held
     }
     if (part !== 'order') return this.#state.get(part) ?? null
-    const intake: Intake = { order: this.#order.snapshot(), frontierMs: this.#frontierMs, begun: this.#begun }
+    const intake: Intake = {
+      order: this.#order.snapshot(),
+      frontierMs: this.#frontierMs,
+      begun: this.#begun,
+      judged: this.#judged,
+    }
     return intake
+  }
+
+  #noteJudged(): void {
+    this.#judged = true
+    this.#dirty.add('order')
   }
 
   *#ignore(record: LogRecord, reason: string): Step {
@@ -154,17 +162,16 @@ class Respond implements RespondTask {
     yield* this.#apply({ kind: 'ignored', offset: record.offset, frontierMs: this.#frontierMs, reason })
   }
 
-  *#answer(answer: Answer & { frontierMs: number | null }): Step {
-    const { frontierMs, ...plain } = answer
-    if (frontierMs === null || (frontierMs === this.#frontierMs && this.#held.first === undefined)) {
-      return yield* this.#apply({ kind: 'answer', answer: plain, frontierMs: this.#frontierMs })
+  *#answer(record: LogRecord, body: AnswerRecord): Step {
+    this.counts.answers++
+    const { frontierMs, ...answer } = readAnswer(record, body, !this.#judged)
+    if (frontierMs === null) {
+      yield* this.#apply({ kind: 'answer', answer, frontierMs: this.#frontierMs })
+    } else if (this.#held.hold({ ...answer, frontierMs })) {
+      this.#dirty.add('held')
+    } else {
+      yield* this.#ignore(record, 'too many recorded answers are held')
     }
-    invariant(
-      this.#frontierMs === null || frontierMs > this.#frontierMs,
-      `the recorded answer at offset ${plain.offset} of casefile came too late: the frontier is past ${frontierMs}`,
-    )
-    this.#held.hold({ ...plain, frontierMs })
-    this.#dirty.add('held')
   }
 
   /** Up to the least watermark, with a stop wherever a recorded answer was applied. */

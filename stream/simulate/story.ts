@@ -29,7 +29,8 @@ export interface StoryPort {
 export interface Narrator {
   phase(text: string): void
   progress(done: number, total: number): void
-  incident(incident: Incident): void
+  /** @param isNew whether it is told of for the first time */
+  incident(incident: Incident, isNew: boolean): void
   say(text: string): void
   /**
    * Asks for approval. `answered` turns true when the answer came another way (the API, another terminal, expiry): then
@@ -94,9 +95,10 @@ export async function playStory(port: StoryPort, narrator: Narrator, options: St
     await advance(nowMs)
     await port.settled(nowMs - behindMs)
     for (const incident of await port.incidents()) {
-      if ((told.get(incident.id) ?? 0) >= incident.version) continue
+      const known = told.get(incident.id)
+      if (known !== undefined && known >= incident.version) continue
       told.set(incident.id, incident.version)
-      narrator.incident(incident)
+      narrator.incident(incident, known === undefined)
     }
     for (const { incident, remediation } of waiting(await port.incidents())) {
       if (asked.has(remediation.proposal.commandId)) continue

@@ -3,8 +3,8 @@
     python -m venv .venv && .venv/bin/pip install -r test/conformance/requirements.txt
     .venv/bin/python test/conformance/make_fixtures.py
 
-Inputs are rounded to a few decimals to keep the files small; the expected numbers are taken after the rounding. The same
-versions on the same machine write the same bytes.
+Inputs are rounded to a few decimals to keep the files small; the expected numbers are taken after the rounding. The
+same versions on the same machine write the same bytes.
 """
 
 import json
@@ -225,16 +225,17 @@ def adwin(series):
         "min_window_length": "minWindowLength",
         "grace_period": "gracePeriod",
     }
-    cases = [
-        {"stream": stream, "config": {names[k]: v for k, v in setting.items()}, "alarms": alarms(drift.ADWIN(**setting), values)}
-        for stream, values in series.items()
-        for setting in settings
-    ]
+    cases = []
+    for stream, values in series.items():
+        for setting in settings:
+            config = {names[key]: value for key, value in setting.items()}
+            cases.append({"stream": stream, "config": config, "alarms": alarms(drift.ADWIN(**setting), values)})
     rng = np.random.default_rng(5)
     deltas = []
     for count in (101, 256, 777):
         for shift in (2, 3, 6):
-            values = rounded(np.concatenate([rng.normal(size=count // 2), rng.normal(shift, 1, size=count - count // 2)]))
+            before, after = rng.normal(size=count // 2), rng.normal(shift, 1, size=count - count // 2)
+            values = rounded(np.concatenate([before, after]))
             deltas.append({"values": values, "delta": adwin_delta_of_first_look(values)})
     write("adwin", {"cases": cases, "deltas": deltas})
 

@@ -30,7 +30,15 @@ export class Harness {
   }
 
   feedBytes(value: Uint8Array): void {
-    const record = { topic: 'panes', partition: 0, offset: this.#offset++, timestampMs: 0, key: null, value, headers: {} }
+    const record = {
+      topic: 'panes',
+      partition: 0,
+      offset: this.#offset++,
+      timestampMs: 0,
+      key: null,
+      value,
+      headers: {},
+    }
     for (const emission of this.task.step(record)) if (emission !== null) this.emissions.push(emission)
   }
 
@@ -51,7 +59,11 @@ export class Harness {
     this.task = this.#create(new Map([...this.parts].map(([key, bytes]) => [key, Uint8Array.from(bytes)])))
   }
 
-  join(source: string, partitionCount: number, options: { paneMs?: number; partitioning?: 'any' | 'keyed' } = {}): void {
+  join(
+    source: string,
+    partitionCount: number,
+    options: { paneMs?: number; partitioning?: 'any' | 'keyed' } = {},
+  ): void {
     const { paneMs = 10_000, partitioning = 'any' } = options
     for (let partition = 0; partition < partitionCount; partition++) {
       const declared = { source, partition, partitionCount, startOffset: 0, paneMs, partitioning, digest: 'source' }
@@ -77,6 +89,8 @@ export class Harness {
 
   /** Measurements and findings, in canonical bytes. */
   get said(): string[] {
-    return this.emissions.filter(({ topic, body }) => topic === 'measurements' || body.type === 'finding').map(canonicalJson)
+    return this.emissions
+      .filter(({ topic, body }) => topic === 'measurements' || body.type === 'finding')
+      .map(canonicalJson)
   }
 }

@@ -1,7 +1,7 @@
 /** Panes for tests, built from rows without ingest. */
 import { bucketOf } from '../../stream/contract/histogram.ts'
 import { idOf } from '../../stream/contract/id.ts'
-import { mergeMoments, type Moments } from '../../stream/contract/moments.ts'
+import { type Moments, mergeMoments } from '../../stream/contract/moments.ts'
 import type { EntityKind, LogHistogram, Pane } from '../../stream/contract/pane.ts'
 
 export interface TestRow {

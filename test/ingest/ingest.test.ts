@@ -302,6 +302,43 @@ describe('the discipline of the task', () => {
     expect(recovered.watermarkMs).toBe(BASE_MS - 23)
   })
 
+  it('repeats no dead letter that is out, and counts none', () => {
+    const task = started()
+    task.step(at(0, 5))
+    task.step(at(1, 1000))
+    out(task.step(at(2, 6)))
+    out(task.step(metricRecord(START_OFFSET + 3, '{')))
+    const recovered = makeTask(source, task.commitPoint())
+    for (const again of [at(0, 5), at(1, 1000), at(2, 6), metricRecord(START_OFFSET + 3, '{')]) {
+      expect(out(recovered.step(again))).toEqual([])
+    }
+    expect(recovered.counts).toEqual({ accepted: 0, rejected: 0, late: 0, skewed: 0 })
+    expect(out(recovered.step(metricRecord(START_OFFSET + 4, '{'))).length).toBe(1)
+  })
+
+  it('stands by the watermark that was sent when the log has lost records since', () => {
+    const task = started()
+    task.step(at(0, 5))
+    task.step(at(1, 25))
+    const recovered = makeTask(source, task.commitPoint())
+    recovered.step(at(0, 5))
+    recovered.step(at(2, 6))
+    expect(recovered.watermarkMs).toBe(BASE_MS - 5)
+  })
+
+  it('gives a dead letter a time that is a date, whatever the record was stamped with', () => {
+    const [letter] = out(started().step(metricRecord(START_OFFSET, '{', 1.7e18)))
+    expect(letter!.timeMs).toBe(0)
+  })
+
+  it('tells rows of one record apart in the sample', () => {
+    const task = started()
+    task.step(at(0, 1, 2, 3))
+    const [pane] = out(task.applyIdle({ position: task.position, watermarkMs: BASE_MS + 10 }))
+    const { rows } = (pane!.body as Pane).sample
+    expect(new Set(rows.map(([hash]) => hash)).size).toBe(3)
+  })
+
   it('refuses a commit of another configuration', () => {
     const commit = started().commitPoint()
     const other = { source, partition: 1, partitionCount: 2, digest: 'other', startOffset: 0, committed: commit }

@@ -42,6 +42,12 @@ describe('a signal', () => {
     expect(bench.incident().entities[0]!.status).toBe('recovered')
   })
 
+  it('names its features in one order, whatever a checkpoint did to the order of its votes', () => {
+    const bench = new Bench()
+    bench.finds({ votes: [{ feature: 'p99' }, { feature: 'p50' }] })
+    expect(bench.incident().entities[0]!.features).toEqual(['p50', 'p99'])
+  })
+
   it('recovers when all votes of its problem are stable, of every source', () => {
     const bench = new Bench()
     bench.finds({ feature: 'error' }, { feature: 'http_5xx', source: 'edge', timeMs: start + 1 })

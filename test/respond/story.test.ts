@@ -212,3 +212,25 @@ describe('a cascade that nobody lets be healed', () => {
     expect(bench.incident().updatedMs).toBe(start + hour)
   })
 })
+
+describe('a tick', () => {
+  it('without any effect leaves no trace, so that a replay may leave it out', () => {
+    const bench = new Bench({ runbooks: [poolRunbook] })
+    expect(bench.tick(wall + hour)).toEqual([])
+    bench.finds({})
+    bench.watermark(start + minute)
+    bench.tick(wall)
+    expect(bench.remediations()[0]!.expiresMs).toBe(wall + 15 * minute)
+  })
+
+  it('never turns the clock back once it had an effect', () => {
+    const bench = new Bench({ runbooks: [poolRunbook] })
+    bench.finds({ tenant: 'other' })
+    bench.watermark(start + minute)
+    bench.tick(wall + hour)
+    bench.finds({ timeMs: start + 2 * minute })
+    bench.watermark(start + 3 * minute)
+    bench.tick(wall)
+    expect(bench.remediations()[0]!.expiresMs).toBe(wall + hour + 15 * minute)
+  })
+})

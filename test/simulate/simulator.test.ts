@@ -164,11 +164,11 @@ describe('a drift', () => {
         score: of((event) => event.score),
       }
     }
-    const before = mean(traffic.advanceTo(startMs + 6 * HOUR_MS))
+    const before = mean(traffic.advanceTo(startMs + 3 * HOUR_MS))
     traffic.startDrift(traffic.nowMs)
-    const during = mean(traffic.advanceTo(startMs + 12 * HOUR_MS))
+    const during = mean(traffic.advanceTo(startMs + 6 * HOUR_MS))
     traffic.heal('drift', traffic.nowMs)
-    const after = mean(traffic.advanceTo(startMs + 18 * HOUR_MS))
+    const after = mean(traffic.advanceTo(startMs + 9 * HOUR_MS))
     expect((during.charges - before.charges) / 18).toBeCloseTo(1.2, 0.8)
     expect((after.charges - before.charges) / 18).toBeCloseTo(0, 0.8)
     expect((during.tenure - before.tenure) / 11).toBeCloseTo(0, 0.8)

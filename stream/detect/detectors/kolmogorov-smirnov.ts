@@ -49,21 +49,22 @@ function asymptoticTail(distance: number, sizes: { n: number; m: number }): numb
 /**
  * Two-sample Kolmogorov-Smirnov test, two-sided: any change of the distribution of a number.
  *
- * `oraclePValue` takes every row as independent. `pValue` is the same as long as both effective sizes are the numbers of
- * rows; else it is the asymptotic one at the effective sizes, since rows of one pane resemble each other.
+ * `oraclePValue` takes every row as independent. `pValue` is the same as long as both effective sizes are the numbers
+ * of rows; else it is the asymptotic one at the effective sizes, since rows of one pane resemble each other.
  *
  * @param config.method         `exact` counts lattice paths; `asymptotic` takes the distance of n·m/(n+m) rows from a
  *   law; `auto` (default) is exact up to `maxExactCells`, as scipy's is up to 10,000 rows a side
  * @param config.maxExactCells  largest n·m (rows · rows) for which `auto` is exact: 100,000, below 1 ms
  * @param config.warningScore   -log10 p from which the status is warning: 2
- * @param config.driftScore     -log10 p from which the status is drift: 3, so a p of 0.001. At 288 looks a day one series
- *   passes it by chance in about 4 days; the floor, `quorum` and `sustain` are what keeps it quiet
+ * @param config.driftScore     -log10 p from which the status is drift: 3, so a p of 0.001. At 288 looks a day one
+ *   series passes it by chance in about 4 days; the floor, `quorum` and `sustain` are what keeps it quiet
  * @param config.minEffect      least distance D for either, in [0, 1]: 0.1; many rows make any difference significant
  * @returns statistic and effect D, in [0, 1]; `insufficient` below 20 effective rows on either side. Ties count as the
  *   same place, as in scipy; a constant on both sides is D = 0, p = 1. O(n + m) time and memory, and O(n·m) time if
  *   exact, or O(n·m/(n+m)) if asymptotic.
  * @throws never for data
- * @example 0, 1, …, 99 against 30, 31, …, 129, defaults: D 0.3, p 0.00022487393174924777, score 3.648060886732591, drift
+ * @example 0, 1, …, 99 against 30, 31, …, 129, defaults: D 0.3, p 0.00022487393174924777, score 3.648060886732591,
+ *   drift
  * @see Smirnov 1939; scipy 1.17.1 `stats.ks_2samp`
  */
 export const kolmogorovSmirnov = {

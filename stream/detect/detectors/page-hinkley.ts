@@ -79,12 +79,12 @@ function larger(state: PageHinkleyState, config: PageHinkleyConfig): { statistic
  * @param config.delta         tolerated shift, in the unit of the value: 0.25
  * @param config.threshold     alarm level λ, same unit, accumulated: 20
  * @param config.warningShare  share of λ from which the status is warning: 0.7
- * @param config.alpha         forgetting factor of the sums for each value, [0.9, 1]: 1. Below 1 the sums forget their own
- *   downward drift: after some 1 / (1 - alpha) values nothing holds them down any more
+ * @param config.alpha         forgetting factor of the sums for each value, [0.9, 1]: 1. Below 1 the sums forget their
+ *   own downward drift: after some 1 / (1 - alpha) values nothing holds them down any more
  * @param config.mode          `up`, `down` or `both`: both
  * @returns statistic the larger distance of a sum from its extreme, effect the signed mean shift since that extreme,
- *   threshold 2·delta·λ / ln 10; `insufficient` before `minInstances`. The state {count, mean, up, down} starts anew after
- *   an alarm, which lasts one value. O(1) time and memory.
+ *   threshold 2·delta·λ / ln 10; `insufficient` before `minInstances`. The state {count, mean, up, down} starts anew
+ *   after an alarm, which lasts one value. O(1) time and memory.
  * @throws never for data
  * @example 100 × 1 then 100 × 11, `riverPageHinkley`: alarm at index 105, statistic 57.94245370197015
  * @see Page 1954, Biometrika 41:100-115; Kingman 1964, J. R. Stat. Soc. B 26; River 0.26.1 `drift.PageHinkley`.

@@ -50,7 +50,8 @@ function countByCategory(sample: CategoricalSample, categories: readonly string[
  *   sizes, `oraclePValue` at the numbers of rows; `insufficient` below 100 effective rows on either side. One category
  *   on both sides is index 0, p = 1. O(categories) time and memory.
  * @throws never for data
- * @example {a: 80, b: 20} against {a: 50, b: 40, c: 10}, defaults: index 0.5719338086787484, score 6.209692428077265, drift
+ * @example {a: 80, b: 20} against {a: 50, b: 40, c: 10}, defaults: index 0.5719338086787484, score 6.209692428077265,
+ *   drift
  * @see Yurdakul 2018; Siddiqi 2006, "Credit Risk Scorecards" for the floors
  */
 export const psiCategorical = {

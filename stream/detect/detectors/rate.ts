@@ -21,11 +21,12 @@ export type RateConfig = z.infer<typeof configSchema>
  * @param config.minEffect     least rise of the rate for either: 0.02. Rates differ from pane to pane by more than the
  *   binomial says, so that busy services pass any p by little: the floor is what holds then
  * @returns statistic the value's rate, effect the signed difference of rates; p the upper binomial tail at the Jeffreys
- *   rate (hits + ½) / (trials + 1), which no baseline makes 0 or 1; `oraclePValue` at hits / trials: 0 for any hit where
- *   the baseline has none, 1 where it has nothing else; `insufficient` below 100 baseline trials.
+ *   rate (hits + ½) / (trials + 1), which no baseline makes 0 or 1; `oraclePValue` at hits / trials: 0 for any hit
+ *   where the baseline has none, 1 where it has nothing else; `insufficient` below 100 baseline trials.
  *   O(sqrt(trials)) time, O(1) memory.
  * @throws never for data
- * @example 12 of 200 on 100 of 10,000, defaults: rate 0.06, p 0.0000011343295894771588, score 5.945260739010948, warning
+ * @example 12 of 200 on 100 of 10,000, defaults: rate 0.06, p 0.0000011343295894771588, score 5.945260739010948,
+ *   warning
  * @see Clopper and Pearson 1934; Brown, Cai and DasGupta 2001 for Jeffreys; scipy 1.17.1 `stats.binomtest`
  */
 export const rate = {

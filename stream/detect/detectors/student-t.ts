@@ -48,15 +48,15 @@ function publishedTail(baseline: MomentBaseline, deviation: number, direction: S
  * @param config.minRelativeSd  the same as a share of the baseline's |mean|: 0.01; the larger of the two holds, so that
  *   any step from a constant baseline does not alarm. 0 where the origin of the scale means nothing
  * @param config.warningScore   -log10 p from which the status is warning: 4
- * @param config.driftScore     -log10 p from which the status is drift: 6. Panes of 10 s are 8,640 looks a day: with 6 one
- *   series passes by chance once in 116 days, with 5 once in 12; 7 costs a third of an sd of sensitivity at 60 panes
+ * @param config.driftScore     -log10 p from which the status is drift: 6. Panes of 10 s are 8,640 looks a day: with 6
+ *   one series passes by chance once in 116 days, with 5 once in 12; 7 would ask for t 6.07 instead of 5.46 at 60 panes
  * @param config.minEffect      least deviation for either, in standard deviations of the baseline's pane means: 3
- * @returns statistic t, effect the signed deviation in standard deviations of the baseline (after the floor); p of t with
- *   panes - 1 degrees of freedom and variance between²·(1 + 1/panes) + within²/n; `oraclePValue` of the prediction
+ * @returns statistic t, effect the signed deviation in standard deviations of the baseline (after the floor); p of t
+ *   with panes - 1 degrees of freedom and variance between²·(1 + 1/panes) + within²/n; `oraclePValue` of the prediction
  *   interval s·sqrt(1 + 1/panes), without floor; `insufficient` below 10 panes or without rows. O(1).
  * @throws never for data
- * @example 60 panes of 50 rows, mean 5, betweenM2 2.36, withinVariance 0.5; value 6.4 of 50 rows, defaults: t 6.942385851526508,
- *   score 8.470293357046454, effect 7.000000000000002, drift
+ * @example 60 panes of 50 rows, mean 5, betweenM2 2.36, withinVariance 0.5; value 6.4 of 50 rows, defaults: t
+ *   6.942385851526508, score 8.470293357046454, effect 7.000000000000002, drift
  * @see Geisser 1993, "Predictive Inference", §2; scipy 1.17.1 `stats.t`
  */
 export const studentT = {

@@ -1,5 +1,7 @@
 import { Kafka, logLevel } from 'kafkajs'
 
+export type { Kafka }
+
 export interface KafkaConnection {
   readonly brokers: readonly string[]
   readonly clientId: string

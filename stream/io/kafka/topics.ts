@@ -56,7 +56,9 @@ export async function offsetRanges(admin: Admin, topic: string): Promise<OffsetR
       const { type, retriable, message } = cause as { type?: string; retriable?: boolean; message: string }
       if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return null
       if (retriable === false || tries === triesMax) {
-        throw new SentinelError('BROKER_UNAVAILABLE', `The offsets of ${topic} could not be read: ${message}`, { cause })
+        throw new SentinelError('BROKER_UNAVAILABLE', `The offsets of ${topic} could not be read: ${message}`, {
+          cause,
+        })
       }
       await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
     }

@@ -1,0 +1,65 @@
+import type { SentinelError } from '../errors.ts'
+import { createTelemetry } from '../telemetry.ts'
+import { type StageName, stageNames } from '../topology.ts'
+import { type CommandContext, defineCommand } from './args.ts'
+import { load } from './load.ts'
+import { startWorker } from './worker.ts'
+
+const flags = {
+  roles: {
+    type: 'list',
+    value: 'STAGES',
+    choices: stageNames,
+    default: stageNames,
+    description: 'Stages that this process runs; all of them where absent',
+  },
+} as const
+
+/** Runs the worker until it is told to stop. */
+export const run = defineCommand({
+  name: 'run',
+  summary: 'Run the worker: read topics, judge, open incidents, serve the API',
+  description:
+    'Reads the topics of the configuration (without one: logs, metrics and predictions, as far as they exist), makes its ' +
+    'own topics and tables where they are missing, and goes on until SIGINT or SIGTERM: then it drains, stores its ' +
+    'positions and leaves its groups. Start as many as you like; Kafka shares the partitions out.',
+  flags,
+  positionals: [],
+  examples: [
+    { line: 'sentinel run', what: 'every stage in one process' },
+    { line: 'sentinel run --config sentinel.yaml --roles ingest,detect', what: 'two stages, the others elsewhere' },
+  ],
+  run: runWorker,
+})
+
+async function runWorker(context: CommandContext<typeof flags>): Promise<number> {
+  const { terminal, signal, flags: given } = context
+  const loaded = await load(context)
+  const { level, format } = loaded.config.log
+  const telemetry = createTelemetry({
+    log: format === 'json' || (format === 'auto' && !terminal.isInteractive) ? 'json' : 'terminal',
+    level,
+    write: (line) => terminal.note(line.trimEnd()),
+  })
+  let fail!: (error: SentinelError) => void
+  const failed = new Promise<SentinelError>((resolve) => {
+    fail = resolve
+  })
+  const worker = await startWorker({
+    loaded,
+    roles: given.roles as readonly StageName[],
+    telemetry,
+    terminal: terminal.isInteractive,
+    print: (line) => terminal.note(line),
+    onFatal: fail,
+  })
+  const stopped = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined))
+  })
+  const failure = await Promise.race([failed, stopped])
+  telemetry.stopping({ reason: failure === undefined ? 'asked to' : failure.message })
+  await worker.stop()
+  if (failure !== undefined) throw failure
+  return 0
+}

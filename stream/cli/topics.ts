@@ -1,0 +1,56 @@
+import { brokerTopic, topicNames } from '../contract/topics.ts'
+import { createKafka } from '../io/kafka/client.ts'
+import { ensureTopics, offsetRanges, withAdmin } from '../io/kafka/topics.ts'
+import { type CommandContext, defineCommand } from './args.ts'
+import { load } from './load.ts'
+import { topicPlan } from './worker.ts'
+
+const flags = { create: { type: 'boolean', description: 'Make those of ours that are missing' } } as const
+
+/** Shows the topics that a configuration reads and writes. */
+export const topics = defineCommand({
+  name: 'topics',
+  summary: 'Show the topics that are read and written, with their offsets',
+  description: 'Lists your sources and our own topics: partitions, records, whether they exist.',
+  flags,
+  positionals: [],
+  examples: [
+    { line: 'sentinel topics', what: 'what is there' },
+    { line: 'sentinel topics --create', what: 'makes ours before the first run' },
+  ],
+  exitCodes: { 1: 'some topic is missing' },
+  run,
+})
+
+async function run(context: CommandContext<typeof flags>): Promise<number> {
+  const { terminal, flags: given } = context
+  const { config } = await load(context)
+  const kafka = createKafka(config.kafka, () => {})
+  const listed = [
+    ...config.sources.map(({ name, topic }) => ({ role: `source ${name}`, topic })),
+    ...topicNames.map((name) => ({ role: name, topic: brokerTopic(name, config.topics.prefix) })),
+  ]
+  return withAdmin(kafka, async (admin) => {
+    if (given.create) for (const topic of await ensureTopics(admin, topicPlan(config))) terminal.note(`made ${topic}`)
+    const existing = new Set(await admin.listTopics())
+    const rows = []
+    for (const { role, topic } of listed) {
+      const ranges = existing.has(topic) ? await offsetRanges(admin, topic) : null
+      const records = (ranges ?? []).reduce((sum, { low, high }) => sum + high - low, 0)
+      rows.push([
+        role,
+        topic,
+        ranges === null ? 'missing' : String(ranges.length),
+        ranges === null ? '' : records.toLocaleString('en'),
+      ])
+    }
+    const columns = [
+      { title: 'role' },
+      { title: 'topic' },
+      { title: 'partitions', align: 'right' as const },
+      { title: 'records', align: 'right' as const },
+    ]
+    terminal.print(terminal.table(columns, rows))
+    return listed.every(({ topic }) => existing.has(topic)) ? 0 : 1
+  })
+}

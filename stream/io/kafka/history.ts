@@ -1,0 +1,137 @@
+/** What a replay needs of the past: declarations, answers, and where the sources begin and end. Reads only. */
+import type { Admin, Kafka } from 'kafkajs'
+import type { SourceConfig } from '../../contract/configuration.ts'
+import { decodeJson } from '../../contract/encoding.ts'
+import type { AuditEntry } from '../../contract/incident.ts'
+import type { Idle, Incarnation, SourceJoined } from '../../contract/pane.ts'
+import type { IdleDeclaration, LogRecord } from '../../contract/stage.ts'
+import { brokerTopic, type TopicName } from '../../contract/topics.ts'
+import type { RecordedAnswer } from '../../runtime/replay.ts'
+import { type Range, readRanges } from './reader.ts'
+import { offsetRanges } from './topics.ts'
+
+export interface History {
+  /** Of each source partition: from where the live run started, or what is left, to the end as it was when asked. */
+  readonly sources: readonly (Range & { readonly source: string })[]
+  readonly sourcePartitions: Readonly<Record<string, number>>
+  /** By `source/partition`. */
+  readonly startOffsets: ReadonlyMap<string, number>
+  readonly idles: ReadonlyMap<string, IdleDeclaration[]>
+  readonly answers: readonly RecordedAnswer[]
+  readonly publicKeys: Incarnation['publicKeys']
+  /** `id → bytes` of what the live run emitted. */
+  readonly liveIncidents: ReadonlyMap<string, string>
+  /** Why the beginning is not comparable with the live run, a sentence each; empty when it is. */
+  readonly gaps: readonly string[]
+}
+
+/** Kinds of answers on `casefile`: what is no function of the sources. */
+const answerTypes = new Set(['decision', 'command-result', 'tick', 'key-declaration', 'annotation'])
+
+export async function readHistory(
+  kafka: Kafka,
+  admin: Admin,
+  options: { sources: readonly SourceConfig[]; prefix: string; withAnswers: boolean },
+): Promise<History> {
+  const { sources, prefix } = options
+  const declared = await readDeclarations(kafka, admin, prefix)
+  const gaps: string[] = []
+  const startOffsets = new Map<string, number>()
+  const sourcePartitions: Record<string, number> = {}
+  const ranges: (Range & { source: string })[] = []
+  for (const { name, topic } of sources) {
+    const offsets = await offsetRanges(admin, topic)
+    if (offsets === null) continue
+    sourcePartitions[name] = offsets.length
+    for (const [partition, { low, high }] of offsets.entries()) {
+      const key = `${name}/${partition}`
+      const started = declared.starts.get(key)
+      const from = Math.max(low, started ?? low)
+      if (started === undefined)
+        gaps.push(`${key}: no live run has declared where it started; beginning at offset ${low}`)
+      else if (started < low) gaps.push(`${key}: the live run started at ${started}, the topic begins at ${low} now`)
+      startOffsets.set(key, from)
+      ranges.push({ source: name, topic, partition, from, to: high })
+    }
+  }
+  const answers = options.withAnswers ? await readAnswers(kafka, admin, prefix) : []
+  const liveIncidents = await readLiveIncidents(kafka, admin, prefix)
+  const publicKeys = declared.publicKeys
+  return {
+    sources: ranges,
+    sourcePartitions,
+    startOffsets,
+    idles: declared.idles,
+    answers,
+    publicKeys,
+    liveIncidents,
+    gaps,
+  }
+}
+
+async function topicRanges(admin: Admin, topic: string): Promise<Range[]> {
+  const offsets = (await offsetRanges(admin, topic)) ?? []
+  return offsets.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
+}
+
+/** Declarations go to every partition of `panes`: one of them tells all. */
+async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
+  const idles = new Map<string, IdleDeclaration[]>()
+  const starts = new Map<string, number>()
+  let publicKeys: Incarnation['publicKeys'] = []
+  const [panes] = await topicRanges(admin, brokerTopic('panes', prefix))
+  if (panes !== undefined) {
+    await readRanges(kafka, [panes], ({ headers, value }) => {
+      const type = headers['ce_type']
+      if (type === 'sentinel.source-joined.v1') {
+        const { source, partition, startOffset } = decodeJson(value!) as SourceJoined
+        const key = `${source}/${partition}`
+        starts.set(key, Math.min(startOffset, starts.get(key) ?? startOffset))
+      }
+      if (type === 'sentinel.idle.v1') {
+        const { source, partition, position, watermarkMs } = decodeJson(value!) as Idle
+        const key = `${source}/${partition}`
+        const list = idles.get(key) ?? []
+        // a declaration that was completed after a crash may stand there twice
+        if (!list.some((known) => known.position === position && known.watermarkMs === watermarkMs)) {
+          list.push({ position, watermarkMs })
+        }
+        idles.set(key, list)
+      }
+    })
+  }
+  const [casefile] = await topicRanges(admin, brokerTopic('casefile', prefix))
+  if (casefile !== undefined && casefile.from === 0) {
+    await readRanges(kafka, [{ ...casefile, to: Math.min(1, casefile.to) }], ({ value }) => {
+      publicKeys = (decodeJson(value!) as Incarnation).publicKeys
+    })
+  }
+  return { idles, starts, publicKeys }
+}
+
+/** Answers that the audit knows, with the frontier at which each was applied. */
+async function readAnswers(kafka: Kafka, admin: Admin, prefix: string): Promise<RecordedAnswer[]> {
+  const frontiers = new Map<string, number | null>()
+  await readRanges(kafka, await topicRanges(admin, brokerTopic('audit', prefix)), ({ value }) => {
+    const { cause } = decodeJson(value!) as AuditEntry
+    if (cause.offset !== null) frontiers.set(`${cause.partition}/${cause.offset}`, cause.frontierMs)
+  })
+  const found: RecordedAnswer[] = []
+  if (frontiers.size === 0) return found
+  await readRanges(kafka, await topicRanges(admin, brokerTopic('casefile', prefix)), (record: LogRecord) => {
+    const type = /^sentinel\.(.+)\.v1$/.exec(record.headers['ce_type'] ?? '')?.[1] ?? ''
+    const frontierMs = frontiers.get(`${record.partition}/${record.offset}`)
+    if (answerTypes.has(type) && frontierMs !== undefined)
+      found.push({ partition: record.partition, record, frontierMs })
+  })
+  return found.sort((a, b) => a.partition - b.partition || a.record.offset - b.record.offset)
+}
+
+async function readLiveIncidents(kafka: Kafka, admin: Admin, prefix: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>()
+  const name: TopicName = 'incidents'
+  await readRanges(kafka, await topicRanges(admin, brokerTopic(name, prefix)), ({ headers, value }) => {
+    found.set(headers['ce_id'] ?? '', Buffer.from(value!).toString('utf8'))
+  })
+  return found
+}

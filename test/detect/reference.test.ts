@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { detectConfig } from '../../stream/contract/configuration.ts'
+import { compilePlan } from '../../stream/detect/plan.ts'
+import {
+  type Learner,
+  type LearningSlide,
+  learnReference,
+  standardise,
+  withoutOutliers,
+} from '../../stream/detect/reference.ts'
+import { Random } from './random.ts'
+
+const slideMs = 300_000
+const plan = compilePlan(detectConfig.parse({ referencePeriod: '6h', referenceWindows: 2, referenceRows: 500 }))
+const learner: Learner = {
+  ...{ feature: 'x', type: 'numeric' },
+  freeze: (sample) => ({ rows: Array.from(sample.numeric()) }),
+}
+
+function slides(count: number, meanOf: (index: number) => number = () => 0): LearningSlide[] {
+  const draw = new Random(5)
+  return Array.from({ length: count }, (_, index) => {
+    const endMs = (index + 1) * slideMs
+    const mean = meanOf(index) + 0.1 * draw.normal()
+    const stat = { endMs, values: 5, mean, betweenM2: 0.05, withinM2: 10, withinDegrees: 100, inverseCounts: 0.2 }
+    const rows = Array.from({ length: plan.learningRows }, (): [number, number] => [draw.hash(), mean + draw.normal()])
+    rows.sort((a, b) => a[0] - b[0])
+    return {
+      endMs,
+      stats: [{ feature: 'x', type: 'numeric', stat }],
+      sample: { numeric: ['x'], categorical: [], rows },
+    }
+  })
+}
+
+describe('learnReference', () => {
+  it('waits for the whole period, and for slides with rows', () => {
+    expect(learnReference(slides(71), [learner], plan, ['a'])).toBeNull()
+    expect(learnReference(slides(72), [learner], plan, ['a'])).toMatchObject({ fromMs: 0, toMs: 72 * slideMs })
+    const sparse = slides(100).filter((_, index) => index % 5 === 0)
+    expect(learnReference(sparse, [learner], plan, ['a'])).toBeNull()
+    expect(learnReference(slides(72), [{ ...learner, feature: 'y' }], plan, ['a'])).toBeNull()
+  })
+
+  it('keeps a bounded sample of rows, and mean and sd of the values', () => {
+    const reference = learnReference(slides(100), [learner], plan, ['a'])!
+    expect(reference.sample.rows.length).toBe(500)
+    expect((reference.features[0]!.frozen['rows'] as number[]).length).toBe(500)
+    expect(reference.features[0]!.standard!.mean).toBeCloseTo(0, 1)
+    expect(reference.features[0]!.standard!.sd).toBeGreaterThan(0.09)
+    expect(learnReference(slides(100), [learner], plan, ['a'])!.id).toBe(reference.id)
+    expect(learnReference(slides(100), [learner], plan, ['b'])!.id).not.toBe(reference.id)
+  })
+
+  it('leaves out slides that lie far from the others, unless many do', () => {
+    const outlying = slides(100, (index) => (index >= 40 && index < 46 ? 5 : 0))
+    expect(withoutOutliers(outlying).length).toBe(94)
+    const twoLevels = slides(100, (index) => (index % 4 === 0 ? 5 : 0))
+    expect(withoutOutliers(twoLevels).length).toBe(100)
+    const cycle = slides(288, (index) => Math.sin((2 * Math.PI * index) / 288))
+    expect(withoutOutliers(cycle).length).toBe(288)
+  })
+})
+
+describe('standardise', () => {
+  it('is in standard deviations, and clipped', () => {
+    expect(standardise(12, { mean: 10, sd: 2 })).toBe(1)
+    expect(standardise(1e9, { mean: 10, sd: 2 })).toBe(6)
+  })
+
+  it('takes any change of a constant as large, but not its rounding', () => {
+    expect(standardise(10.5, { mean: 10, sd: 0 })).toBe(6)
+    expect(Math.abs(standardise(10 + 2e-15, { mean: 10, sd: 0 }))).toBeLessThan(1e-6)
+    expect(standardise(0, { mean: 0, sd: 0 })).toBe(0)
+  })
+})

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import type { Vote } from '../../stream/contract/finding.ts'
+import type { VerdictStatus } from '../../stream/contract/verdict.ts'
+import type { DetectorGroup } from '../../stream/detect/detectors/detector.ts'
+import type { Rule } from '../../stream/detect/plan.ts'
+import { holdVote, initialVote, type StandingVerdict } from '../../stream/detect/vote.ts'
+
+const rule: Rule = {
+  ...{ vote: 'drift', problem: 'drift', features: 'every numeric', detectors: [] },
+  ...{ quorum: 2, sustain: { count: 2, spacingMs: 30 } },
+}
+const scores = { insufficient: 0, stable: 1, warning: 4, drift: 7 }
+
+const verdict = (
+  group: DetectorGroup,
+  status: VerdictStatus,
+  options: { score?: number; onsetMs?: number; detector?: string } = {},
+): StandingVerdict => ({
+  group,
+  onsetMs: options.onsetMs ?? null,
+  verdict: {
+    ...{ detector: options.detector ?? group, status, score: options.score ?? scores[status] },
+    ...{ statistic: 0, effect: 0, threshold: 0, sampleCount: 1 },
+  },
+})
+const three = (a: VerdictStatus, b: VerdictStatus, c: VerdictStatus): StandingVerdict[] => [
+  verdict('two-sample', a),
+  verdict('sequential', b),
+  verdict('anomaly', c),
+]
+const agree = three('drift', 'drift', 'stable')
+const abstain = three('insufficient', 'insufficient', 'drift')
+const disagree = three('drift', 'stable', 'stable')
+
+function course(evaluations: readonly (readonly StandingVerdict[])[], of: Rule = rule, everyMs = 10): Vote[] {
+  const state = initialVote()
+  return evaluations.map((verdicts, index) =>
+    holdVote(state, of, { feature: 'x', evaluationMs: (index + 1) * everyMs, verdicts }),
+  )
+}
+const statuses = (votes: readonly Vote[]): VerdictStatus[] => votes.map(({ status }) => status)
+
+describe('holdVote', () => {
+  it('gives each group one voice: its worst verdict', () => {
+    const [vote] = course([
+      [
+        verdict('two-sample', 'drift', { detector: 'psi' }),
+        verdict('two-sample', 'drift', { detector: 'ks', score: 9 }),
+        verdict('anomaly', 'stable'),
+      ],
+    ])
+    expect(vote).toMatchObject({ status: 'stable', score: 1 })
+    expect(vote!.groups).toEqual([
+      { group: 'two-sample', status: 'drift', score: 9 },
+      { group: 'anomaly', status: 'stable', score: 1 },
+    ])
+  })
+
+  it('confirms drift at evaluations that lie half a window apart, and warns until then', () => {
+    expect(statuses(course([agree, agree, agree, agree, agree]))).toEqual([
+      'warning',
+      'warning',
+      'warning',
+      'drift',
+      'drift',
+    ])
+  })
+
+  it('begins anew after one evaluation that disagrees, and leaves drift at once', () => {
+    expect(statuses(course([agree, agree, agree, disagree, agree, agree, agree, agree, disagree]))).toEqual([
+      ...['warning', 'warning', 'warning', 'stable'],
+      ...['warning', 'warning', 'warning', 'drift', 'stable'],
+    ])
+  })
+
+  it('abstains below the quorum; an abstention neither adds to a run nor breaks it', () => {
+    expect(statuses(course([agree, abstain, abstain, agree]))).toEqual([
+      'warning',
+      'insufficient',
+      'insufficient',
+      'drift',
+    ])
+    expect(statuses(course([agree, abstain, abstain, abstain]))).toEqual([
+      'warning',
+      ...abstain.map(() => 'insufficient'),
+    ])
+  })
+
+  it('warns when a quorum is at warning or worse', () => {
+    expect(statuses(course([three('warning', 'drift', 'stable')]))).toEqual(['warning'])
+  })
+
+  it('scores the quorum-th largest of its groups; confirmed, the least over the evaluations that confirm it', () => {
+    const scored = (a: number, b: number): StandingVerdict[] => [
+      verdict('two-sample', 'drift', { score: a }),
+      verdict('anomaly', 'drift', { score: b }),
+    ]
+    const votes = course([scored(9, 8), scored(9, 6), scored(9, 7), scored(20, 12), scored(20, 11)])
+    expect(votes.map(({ score }) => score)).toEqual([8, 6, 7, 6, 6])
+    // Once the second half window has begun a third, the least is taken over the last two.
+    const longer = course([scored(9, 6), ...Array.from({ length: 6 }, () => scored(20, 12))])
+    expect(longer.at(-1)!.score).toBe(12)
+  })
+
+  it('takes a duration as unbroken agreement for so long', () => {
+    const lone = { ...rule, quorum: 1, sustain: { count: 2, spacingMs: 10 } }
+    const [drift, stable] = [[verdict('anomaly', 'drift')], [verdict('anomaly', 'stable')]]
+    expect(statuses(course([drift, stable, drift, drift], lone))).toEqual(['warning', 'stable', 'warning', 'drift'])
+    expect(statuses(course([drift], { ...lone, sustain: { count: 1, spacingMs: 0 } }))).toEqual(['drift'])
+  })
+
+  it('dates a drift by the least onset of the groups that said so, through the whole run, and not by earlier warnings', () => {
+    const lone = { ...rule, quorum: 1, sustain: { count: 2, spacingMs: 10 } }
+    const votes = course(
+      [
+        [verdict('anomaly', 'warning', { onsetMs: 3 })],
+        [verdict('anomaly', 'drift', { onsetMs: 14 }), verdict('sequential', 'drift', { onsetMs: 12 })],
+        [verdict('anomaly', 'drift', { onsetMs: 25 })],
+        [verdict('anomaly', 'stable')],
+      ],
+      lone,
+    )
+    expect(votes.map(({ onsetMs }) => onsetMs)).toEqual([3, 12, 12, undefined])
+  })
+})
