@@ -12,7 +12,7 @@ import {
 import type { Slide } from './merge.ts'
 import type { Chosen, FeaturePlan, FeatureType, Plan } from './plan.ts'
 import { type FeatureReference, type Learner, standardise } from './reference.ts'
-import { categoricalColumn, numericColumn, type Rows } from './sample.ts'
+import { FeatureSample, type Rows } from './sample.ts'
 import { insufficient } from './score.ts'
 import { type MomentValue, mergeMomentPoints, mergeRatePoints, onsetWithin, type RateValueOf } from './series.ts'
 import { expectedInPane, heldToFloor, volumeStat, volumeValue } from './volume.ts'
@@ -104,8 +104,8 @@ export class FeatureTrack {
           if (detector.group !== 'two-sample') continue
           frozen[name] =
             detector.input === 'numeric'
-              ? detector.freeze(numericSample(sample.numeric()), config)
-              : detector.freeze(categoricalSample(sample.categorical()), config)
+              ? detector.freeze(sample.numeric(), config)
+              : detector.freeze(sample.categorical(), config)
         }
         return frozen
       },
@@ -121,9 +121,10 @@ export class FeatureTrack {
   judge(at: JudgedSlide): { verdicts: readonly StandingVerdict[]; stat: SeriesStat | null } {
     const { endMs } = at.slide.summary
     const stat = this.#judgeValues(at)
+    const window = new FeatureSample(at.window, this.state.feature)
     const verdicts = this.featurePlan.detectors.map((chosen): StandingVerdict => {
       const { group } = chosen.detector
-      if (group === 'two-sample') return this.#judgeWindow(chosen, at)
+      if (group === 'two-sample') return this.#judgeWindow(chosen, window, endMs)
       return { group, ...this.#standing(chosen, endMs) }
     })
     return { verdicts, stat }
@@ -140,24 +141,20 @@ export class FeatureTrack {
     return { verdict: abstention(chosen, 0), onsetMs: null }
   }
 
-  #judgeWindow(chosen: Chosen, at: JudgedSlide): StandingVerdict {
+  #judgeWindow(chosen: Chosen, window: FeatureSample, endMs: number): StandingVerdict {
     const { detector, name, config } = chosen
     if (detector.group !== 'two-sample') throw new TypeError(`${name} does not judge windows`)
-    const { feature } = this.state
-    const numeric = detector.input === 'numeric' ? numericSample(numericColumn(at.window, feature)) : null
-    const categorical = numeric === null ? categoricalSample(categoricalColumn(at.window, feature)) : null
-    const sampleCount = (numeric ?? categorical!).effectiveSize
     const frozen = this.#reference?.frozen[name]
     if (frozen === undefined) {
-      return { group: 'two-sample', verdict: abstention(chosen, sampleCount), onsetMs: null }
+      return { group: 'two-sample', verdict: abstention(chosen, 0), onsetMs: null }
     }
     const verdict = checked(
       detector.input === 'numeric'
-        ? detector.judge(frozen, numeric!, config)
-        : detector.judge(frozen, categorical!, config),
+        ? detector.judge(frozen, window.numeric(), config)
+        : detector.judge(frozen, window.categorical(), config),
     )
     const state = this.#detectorState(chosen)
-    state.onsetMs = standsOut(verdict) ? (state.onsetMs ?? at.slide.summary.endMs) : null
+    state.onsetMs = standsOut(verdict) ? (state.onsetMs ?? endMs) : null
     return { group: 'two-sample', verdict, onsetMs: state.onsetMs }
   }
 
@@ -279,14 +276,6 @@ export class FeatureTrack {
 
 export function initialFeature(feature: string, type: FeatureType): FeatureState {
   return { feature, type, open: null, referenceId: null, detectors: {} }
-}
-
-const numericSample = (values: Float64Array) => ({ values, effectiveSize: values.length })
-
-function categoricalSample(counts: ReadonlyMap<string, number>) {
-  let effectiveSize = 0
-  for (const count of counts.values()) effectiveSize += count
-  return { counts, effectiveSize }
 }
 
 const standsOut = (verdict: Verdict): boolean => statusRank[verdict.status] >= statusRank.warning

@@ -4,6 +4,9 @@ import { type Pane, type PanesRecord, panesRecord } from '../contract/pane.ts'
 import type { LogRecord } from '../contract/stage.ts'
 import { SentinelError } from '../errors.ts'
 
+/** Indexes of buckets have 17 bits. */
+const BUCKETS = 2 ** 17
+
 type Members = Record<string, unknown>
 
 /**
@@ -78,7 +81,9 @@ function isNumeric(feature: Members): boolean {
 
 function areBuckets(value: unknown): boolean {
   if (!Array.isArray(value)) return false
-  for (const pair of value) if (!Array.isArray(pair) || !isCount(pair[0]) || !isCount(pair[1])) return false
+  for (const pair of value) {
+    if (!Array.isArray(pair) || !isCount(pair[0]) || pair[0] >= BUCKETS || !isCount(pair[1])) return false
+  }
   return true
 }
 

@@ -10,7 +10,7 @@ import { idOf } from '../contract/id.ts'
 import type { MomentStat } from './baseline.ts'
 import { momentBaseline } from './baseline.ts'
 import type { FeatureType, Plan } from './plan.ts'
-import { categoricalColumn, mergeStrata, numericColumn, type Rows } from './sample.ts'
+import { FeatureSample, mergeStrata, type Rows } from './sample.ts'
 
 /** A quiet slide that a reference may be learned from: immutable. */
 export interface LearningSlide {
@@ -49,7 +49,7 @@ export interface Reference {
 export interface Learner {
   readonly feature: string
   readonly type: FeatureType
-  freeze(sample: { numeric(): Float64Array; categorical(): ReadonlyMap<string, number> }): Record<string, unknown>
+  freeze(sample: FeatureSample): Record<string, unknown>
 }
 
 /** Values that mean and sd of a series rest on at least. */
@@ -103,10 +103,7 @@ export function learnReference(
   const features = ready.map((learner) => ({
     feature: learner.feature,
     type: learner.type,
-    frozen: learner.freeze({
-      numeric: () => numericColumn(sample, learner.feature),
-      categorical: () => categoricalColumn(sample, learner.feature),
-    }),
+    frozen: learner.freeze(new FeatureSample(sample, learner.feature)),
     standard: standardOf(kept, learner),
   }))
   const names = features.map(({ feature, type }) => `${type}/${feature}`)

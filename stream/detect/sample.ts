@@ -4,6 +4,7 @@
  */
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { RowSample } from '../contract/pane.ts'
+import type { CategoricalSample, NumericSample } from './detectors/detector.ts'
 
 export type Row = RowSample['rows'][number]
 /** Rows of `[hash, …numeric, …categorical]`, ascending by hash. */
@@ -106,4 +107,35 @@ export function categoricalColumn(sample: Rows, feature: string): ReadonlyMap<st
     if (typeof value === 'string') counts.set(value, (counts.get(value) ?? 0) + 1)
   }
   return new Map([...counts].sort(([a], [b]) => compareCodeUnits(a, b)))
+}
+
+/** One column of a sample as detectors take it: made when the first of them asks, sorted once for all of them. */
+export class FeatureSample {
+  readonly #rows: Rows
+  readonly #feature: string
+  #numeric: NumericSample | null = null
+  #categorical: CategoricalSample | null = null
+
+  constructor(rows: Rows, feature: string) {
+    this.#rows = rows
+    this.#feature = feature
+  }
+
+  numeric(): NumericSample {
+    if (this.#numeric === null) {
+      const values = numericColumn(this.#rows, this.#feature)
+      this.#numeric = { values, effectiveSize: values.length }
+    }
+    return this.#numeric
+  }
+
+  categorical(): CategoricalSample {
+    if (this.#categorical === null) {
+      const counts = categoricalColumn(this.#rows, this.#feature)
+      let effectiveSize = 0
+      for (const count of counts.values()) effectiveSize += count
+      this.#categorical = { counts, effectiveSize }
+    }
+    return this.#categorical
+  }
 }

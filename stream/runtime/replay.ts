@@ -58,11 +58,11 @@ export class Replay {
       if (task.stage === 'ingest') this.tasks.set(task.name.slice('ingest/'.length), task)
     }
     for (const { partition, record, frontierMs } of options.answers) {
-      if (frontierMs === null) continue
       const headers = {
         ...record.headers,
-        sentinel_frontier: String(frontierMs),
         sentinel_offset: String(record.offset),
+        // before the first frontier an answer was applied as it came
+        ...(frontierMs === null ? {} : { sentinel_frontier: String(frontierMs) }),
       }
       const { key, value } = record
       this.pipeline.log.append(this.pipeline.topic('casefile'), partition, {

@@ -14,7 +14,7 @@ const slideMs = 300_000
 const plan = compilePlan(detectConfig.parse({ referencePeriod: '6h', referenceWindows: 2, referenceRows: 500 }))
 const learner: Learner = {
   ...{ feature: 'x', type: 'numeric' },
-  freeze: (sample) => ({ rows: Array.from(sample.numeric()) }),
+  freeze: (sample) => ({ rows: Array.from(sample.numeric().values) }),
 }
 
 function slides(count: number, meanOf: (index: number) => number = () => 0): LearningSlide[] {

@@ -32,7 +32,7 @@ function contents(driver: Driver) {
 const withoutIdle = (length: number) =>
   schedules({ length, idleMs: 0 }).map((schedule) => schedule.filter(({ kind }) => kind !== 'idle'))
 
-describe('the topology under random schedules', () => {
+describe('the topology under random schedules', { timeout: 180_000 }, () => {
   const undisturbed = contents(new Driver(options, input).run([]))
 
   it('has something to say: the fault is found and becomes an incident', () => {
@@ -46,7 +46,7 @@ describe('the topology under random schedules', () => {
       fc.property(withoutIdle(60), (schedule) => {
         expect(contents(new Driver(options, input).run(schedule))).toEqual(undisturbed)
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 
@@ -59,7 +59,7 @@ describe('the topology under random schedules', () => {
           expect(ids.length).toBe(new Set(ids).size)
         }
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 
@@ -73,7 +73,7 @@ describe('the topology under random schedules', () => {
         expect(again.get('incident')).toEqual(new Map(live.incidents))
         expect(again.get('pane')).toEqual(new Map(live.panes))
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     )
   })
 })

@@ -18,7 +18,8 @@ export function smallPipeline(): Pipeline {
       baseline: '60s',
       referencePeriod: '60s',
       referenceWindows: 1,
-      minPaneRows: 5,
+      minPaneRows: 10,
+      detectors: { rate: { minTrials: 10, warningScore: 2, driftScore: 4 } },
       votes: {
         service: [
           {
@@ -28,14 +29,6 @@ export function smallPipeline(): Pipeline {
             detectors: ['rate'],
             quorum: 1,
             sustain: { duration: '10s' },
-          },
-          {
-            vote: 'drift',
-            problem: 'drift',
-            features: ['duration_ms'],
-            detectors: ['kolmogorov-smirnov', 'adwin', 'student-t'],
-            quorum: 2,
-            sustain: { evaluations: 1 },
           },
         ],
       },
