@@ -45,7 +45,7 @@ export const sourceConfig = z
       .enum(['any', 'keyed'])
       .default('any')
       .describe('keyed: all records of an entity are in one partition'),
-    skewAgreement: z.int().min(1).max(16).default(3).describe('Events ahead of the clock that must agree to move it'),
+    skewAgreement: z.int().min(1).max(16).default(8).describe('Events ahead of the clock that must agree to move it'),
   })
   .transform((source) => ({ ...source, topic: source.topic ?? source.name }))
 export type SourceConfig = z.output<typeof sourceConfig>

@@ -1,7 +1,7 @@
 /**
  * The rolling baseline of anomaly detectors: the last `config.baseline` of quiet slides. It leaves out the slide whose
- * values are judged, the one before it (an onset too young to be noticed may lie there), and every slide at whose end a
- * vote over the feature was warning or drift. Slides without values take no room in it, so a silence does not empty it.
+ * values are judged, the one before it (an onset too young to be noticed may lie there), every slide at whose end a vote
+ * over the feature was warning or drift, and, for at most a window, those whose own values stood out. Slides without values take no room in it, so a silence does not empty it.
  *
  * Kept for each slide are sums, not values: 7 numbers a feature, 37 slides by default, 2 KB.
  */

@@ -188,14 +188,15 @@ export class Entity {
   /** Keeps what later slides need of this one: sums for the baselines of quiet features, a slide to learn from. */
   #keep(
     summary: SlideSummary,
-    judged: readonly { track: FeatureTrack; stat: SeriesStat | null }[],
+    judged: readonly { track: FeatureTrack; verdicts: readonly StandingVerdict[]; stat: SeriesStat | null }[],
     votes: readonly Vote[],
   ): EntityChanges {
     const { endMs } = summary
     const loud = new Set(votes.filter(isLoud).map((vote) => vote.feature))
-    const stats = judged.flatMap(({ track, stat }) => {
+    const stats = judged.flatMap(({ track, verdicts, stat }) => {
       const { feature, type } = track.state
-      return stat === null || loud.has(feature) ? [] : [{ feature, type, stat }]
+      const isQuiet = !loud.has(feature) && !verdicts.some((each) => this.#isOpenAnomaly(each, endMs))
+      return stat !== null && isQuiet ? [{ feature, type, stat }] : []
     })
     for (const { feature, type, stat } of stats) this.#tracks.get(featureKey(feature, type))!.addToBaseline(stat)
 
@@ -206,6 +207,14 @@ export class Entity {
     this.#slidesMs = this.#slidesMs.filter((slideMs) => needed.has(slideMs))
     const learning = this.#learn(summary, stats, loud.size === 0)
     return { slide: { summary, stats }, droppedSlidesMs, ...learning }
+  }
+
+  /**
+   * Whether a value stands out, and its run is younger than a window. Where other groups have to agree, a vote takes a
+   * while to decide; until then what stands out stays out of the baseline, or a few values of it would hide all others.
+   */
+  #isOpenAnomaly({ group, verdict, onsetMs }: StandingVerdict, endMs: number): boolean {
+    return group === 'anomaly' && isLoud(verdict) && endMs - (onsetMs ?? endMs) < this.#plan.windowMs
   }
 
   #learn(

@@ -278,8 +278,12 @@ class PartitionTask implements IngestTask {
     const isTimely = this.#foldRows(rows, offset, { offset, clockBeforeMs: this.#clock.highestMs })
     this.#countFolded(isTimely)
     if (!isTimely) return
-    const broken = this.#clock.accept(timeMs)
-    if (broken !== null) this.#rejectRun(broken)
+    this.#clock.accept(timeMs)
+    const settled = this.#clock.settle()
+    if (settled === null) return
+    for (const { offset: held, item } of settled.reached) this.#foldCandidate(held, item, settled.run)
+    this.#clock.accept(settled.reachedMs)
+    this.#rejectRun(settled.skewed)
   }
 
   #rowsOf(observations: readonly Observation[]): readonly Row[] {
@@ -288,8 +292,8 @@ class PartitionTask implements IngestTask {
   }
 
   #hold(candidate: { offset: number; timeMs: number; item: Candidate }): void {
-    const { broken, agreed } = this.#clock.hold(candidate)
-    if (broken !== null) this.#rejectRun(broken)
+    const { skewed, agreed } = this.#clock.hold(candidate)
+    if (skewed !== null) this.#rejectRun(skewed)
     if (agreed === null) return
     for (const { offset, item } of agreed.held) this.#foldCandidate(offset, item, agreed)
     this.#clock.accept(agreed.agreedMs)

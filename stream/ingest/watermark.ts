@@ -3,11 +3,13 @@
  *
  * The clock is the highest accepted event time; the watermark is so much behind it as the source allows for lateness. An
  * event ahead of the clock by more than the tolerance (the lateness: so one event within it cannot make the present
- * late) is a **candidate**: held, not folded. Candidates that follow each other and agree (each at most the tolerance
- * ahead of the highest and behind the lowest of them) form a **run**. When a run has as many as the source's
- * `skewAgreement`, time has really moved on: the clock moves to the highest and all are folded. What breaks a run:
- * - an event in range that is not late: the present is still there, the run was skewed;
- * - a candidate that does not agree: it begins a run of its own;
+ * late) is a **candidate**: held, not folded. Candidates with no event of the present between them form a **run**. A
+ * candidate agrees with those of its run that are not ahead of it by more than the tolerance. When so many agree as the
+ * source's `skewAgreement` says, time has really moved on (a gap in the data, or a source whose events are rare): the
+ * clock moves to the highest of them and they are folded. What ends a run, or parts of it:
+ * - an event in range that is not late: the present is still there. Candidates that the moved clock reaches are folded,
+ *   the others were skewed;
+ * - twice as many candidates as would have to agree: the one furthest ahead was skewed;
  * - {@link RUN_POSITIONS_MAX} positions, for a run holds the commit back.
  * Late and undecodable records do not break a run, nor do they count: they say nothing about the present.
  *
@@ -15,9 +17,7 @@
  * tolerance: then it is a candidate too. A raise (the declaration that the partition was idle) moves the clock; held
  * candidates that are in range then are folded, the rest stay.
  *
- * A lateness of 0 says that events come in order: every one is then ahead by more than 0, so there is no guard. A
- * partition whose events are further apart than the lateness has only candidates that never agree: such a source takes a
- * greater lateness, or `skewAgreement: 1`, which turns the guard off.
+ * A lateness of 0 says that events come in order: every one is then ahead by more than 0, so there is no guard.
  */
 
 /** Positions after which a run that did not come to agree is given up. */
@@ -73,10 +73,27 @@ export class EventClock<Item> {
     return timeMs > (this.#highestMs ?? recordTimestampMs) + this.#latenessMs
   }
 
-  /** Moves the clock for an accepted event. @returns the run that it breaks: its candidates were skewed */
-  accept(timeMs: number): Run<Item> | null {
+  /** Moves the clock for an accepted event. */
+  accept(timeMs: number): void {
     if (this.#highestMs === null || timeMs > this.#highestMs) this.#highestMs = timeMs
-    return this.#take()
+  }
+
+  /**
+   * Ends the run after an event of the present was accepted.
+   *
+   * @returns null without a run; else its candidates that the clock reaches, one after the other, to be folded before
+   *   {@link accept} is called with `reachedMs`, and those that were skewed
+   */
+  settle(): { run: Run<Item>; reached: readonly HeldCandidate<Item>[]; reachedMs: number; skewed: Run<Item> } | null {
+    const run = this.#take()
+    if (run === null) return null
+    let reachedMs = this.#highestMs ?? Number.NEGATIVE_INFINITY
+    for (const { timeMs } of [...run.held].sort((a, b) => a.timeMs - b.timeMs)) {
+      if (timeMs > reachedMs + this.#latenessMs) break
+      reachedMs = Math.max(reachedMs, timeMs)
+    }
+    const reached = run.held.filter(({ timeMs }) => timeMs <= reachedMs)
+    return { run, reached, reachedMs, skewed: { ...run, held: run.held.filter(({ timeMs }) => timeMs > reachedMs) } }
   }
 
   /** Gives up a run that has held the commit for too long. */
@@ -87,25 +104,36 @@ export class EventClock<Item> {
   /**
    * Holds a candidate.
    *
-   * @returns `broken`: a run that it does not agree with; `agreed`: the run that it completes, to be folded in the order
-   *   of offsets before {@link accept} is called with `agreedMs`, the highest time of it
+   * @returns `agreed`: the candidates that it completes, to be folded in the order of offsets before {@link accept} is
+   *   called with `agreedMs`, the highest time of them; `skewed`: one too many
    */
   hold(candidate: HeldCandidate<Item>): {
-    broken: Run<Item> | null
+    skewed: Run<Item> | null
     agreed: (Run<Item> & { readonly agreedMs: number }) | null
   } {
-    const broken = this.#run !== null && !this.#agrees(this.#run, candidate.timeMs) ? this.#take() : null
-    const run: Run<Item> = {
-      startOffset: this.#run?.startOffset ?? candidate.offset,
-      clockBeforeMs: this.#run === null ? this.#highestMs : this.#run.clockBeforeMs,
-      held: [...(this.#run?.held ?? []), candidate],
+    const before = this.#take()
+    // what is left of a run keeps its start: reading again from later on would not see the same run
+    const { startOffset, clockBeforeMs } = before ?? {
+      startOffset: candidate.offset,
+      clockBeforeMs: this.#highestMs,
     }
-    if (run.held.length < this.#agreement) {
-      this.#run = run
-      return { broken, agreed: null }
+    const run = (held: readonly HeldCandidate<Item>[]) => ({ startOffset, clockBeforeMs, held })
+    const all = [...(before?.held ?? []), candidate]
+    const limitMs = candidate.timeMs + this.#latenessMs
+    const agreeing = all.filter(({ timeMs }) => timeMs <= limitMs)
+    if (agreeing.length >= this.#agreement) {
+      const rest = all.filter(({ timeMs }) => timeMs > limitMs)
+      if (rest.length > 0) this.#run = run(rest)
+      return { skewed: null, agreed: { ...run(agreeing), agreedMs: highest(agreeing) } }
     }
-    this.#run = null
-    return { broken, agreed: { ...run, agreedMs: highest(run) } }
+    if (all.length < 2 * this.#agreement) {
+      this.#run = run(all)
+      return { skewed: null, agreed: null }
+    }
+    const furthestMs = highest(all)
+    const furthest = all.find(({ timeMs }) => timeMs === furthestMs)!
+    this.#run = run(all.filter((held) => held !== furthest))
+    return { skewed: run([furthest]), agreed: null }
   }
 
   /**
@@ -131,11 +159,6 @@ export class EventClock<Item> {
     if (this.#highestMs === null || highestMs > this.#highestMs) this.#highestMs = highestMs
   }
 
-  #agrees(run: Run<Item>, timeMs: number): boolean {
-    const lowestMs = Math.min(...run.held.map((candidate) => candidate.timeMs))
-    return timeMs <= highest(run) + this.#latenessMs && timeMs >= lowestMs - this.#latenessMs
-  }
-
   #take(): Run<Item> | null {
     const run = this.#run
     this.#run = null
@@ -143,6 +166,6 @@ export class EventClock<Item> {
   }
 }
 
-function highest(run: Run<unknown>): number {
-  return Math.max(...run.held.map((candidate) => candidate.timeMs))
+function highest(held: readonly HeldCandidate<unknown>[]): number {
+  return Math.max(...held.map(({ timeMs }) => timeMs))
 }

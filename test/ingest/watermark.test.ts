@@ -32,33 +32,63 @@ describe('the clock of a partition', () => {
 
   it('moves to the highest of enough candidates that agree', () => {
     const clock = new EventClock<string>(options)
-    expect(clock.hold({ offset: 1, timeMs: 500, item: 'a' })).toEqual({ broken: null, agreed: null })
-    expect(clock.hold({ offset: 2, timeMs: 525, item: 'b' })).toEqual({ broken: null, agreed: null })
-    const { agreed } = clock.hold({ offset: 3, timeMs: 470, item: 'c' })
+    expect(clock.hold({ offset: 1, timeMs: 500, item: 'a' })).toEqual({ skewed: null, agreed: null })
+    expect(clock.hold({ offset: 2, timeMs: 525, item: 'b' })).toEqual({ skewed: null, agreed: null })
+    const { agreed } = clock.hold({ offset: 3, timeMs: 500, item: 'c' })
     expect(agreed).toMatchObject({ startOffset: 1, clockBeforeMs: 100, agreedMs: 525 })
     expect(agreed?.held.map(({ item }) => item)).toEqual(['a', 'b', 'c'])
-    expect(clock.accept(agreed!.agreedMs)).toBeNull()
+    clock.accept(agreed!.agreedMs)
     expect(clock.highestMs).toBe(525)
   })
 
-  it('begins anew with a candidate that does not agree', () => {
-    for (const timeMs of [531, 469]) {
-      const clock = new EventClock<string>(options)
-      clock.hold({ offset: 1, timeMs: 500, item: 'a' })
-      const { broken, agreed } = clock.hold({ offset: 2, timeMs, item: 'b' })
-      expect(broken?.held.map(({ item }) => item)).toEqual(['a'])
-      expect(agreed).toBeNull()
-      expect(clock.run).toMatchObject({ startOffset: 2, clockBeforeMs: 100 })
-    }
+  it('takes events that are far apart, as of a source whose events are rare', () => {
+    const clock = new EventClock<string>(options)
+    clock.hold({ offset: 1, timeMs: 500, item: 'a' })
+    clock.hold({ offset: 2, timeMs: 900, item: 'b' })
+    expect(clock.hold({ offset: 3, timeMs: 1300, item: 'c' }).agreed?.held.length).toBe(3)
   })
 
-  it('gives up a run for an event in range, or after many positions', () => {
+  it('leaves out one that is far ahead of those that agree, and a straggler breaks nothing', () => {
+    const clock = new EventClock<string>(options)
+    clock.hold({ offset: 1, timeMs: 500, item: 'a' })
+    clock.hold({ offset: 2, timeMs: 9_999, item: 'future' })
+    expect(clock.hold({ offset: 3, timeMs: 560, item: 'b' })).toEqual({ skewed: null, agreed: null })
+    const { agreed } = clock.hold({ offset: 4, timeMs: 620, item: 'c' })
+    expect(agreed?.held.map(({ item }) => item)).toEqual(['a', 'b', 'c'])
+    clock.accept(agreed!.agreedMs)
+    expect(clock.run).toMatchObject({ startOffset: 1, clockBeforeMs: 100 })
+    clock.accept(621)
+    expect(clock.settle()?.skewed.held.map(({ item }) => item)).toEqual(['future'])
+    expect(held(clock)).toEqual([])
+  })
+
+  it('gives up the one furthest ahead when there are twice as many as would have to agree', () => {
+    const clock = new EventClock<string>(options)
+    const times = [900, 850, 800, 750, 700]
+    for (const [index, timeMs] of times.entries()) clock.hold({ offset: index, timeMs, item: String(timeMs) })
+    const { skewed } = clock.hold({ offset: 5, timeMs: 650, item: '650' })
+    expect(skewed?.held.map(({ item }) => item)).toEqual(['900'])
+    expect(held(clock).length).toBe(5)
+  })
+
+  it('settles a run by an event in range: what the clock reaches is folded, the rest was skewed', () => {
+    const clock = new EventClock<string>({ ...options, agreement: 9 })
+    clock.hold({ offset: 1, timeMs: 131, item: 'near' })
+    clock.hold({ offset: 2, timeMs: 500, item: 'far' })
+    clock.hold({ offset: 3, timeMs: 160, item: 'next' })
+    clock.accept(104)
+    const settled = clock.settle()
+    expect(settled?.reached.map(({ item }) => item)).toEqual(['near', 'next'])
+    expect(settled?.reachedMs).toBe(160)
+    expect(settled?.skewed.held.map(({ item }) => item)).toEqual(['far'])
+    expect(clock.settle()).toBeNull()
+  })
+
+  it('gives up a run after many positions', () => {
     const clock = new EventClock<string>(options)
     clock.hold({ offset: 1, timeMs: 500, item: 'a' })
     expect(clock.expire(1 + RUN_POSITIONS_MAX)).toBeNull()
     expect(clock.expire(2 + RUN_POSITIONS_MAX)?.held.length).toBe(1)
-    clock.hold({ offset: 3, timeMs: 500, item: 'a' })
-    expect(clock.accept(101)?.held.length).toBe(1)
     expect(held(clock)).toEqual([])
   })
 

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import type { Verdict } from '../../stream/contract/verdict.ts'
+import { runEntity } from './entity-run.ts'
+import { type ConfigInput, Harness } from './harness.ts'
+import { paneOf } from './panes.ts'
+import { Random } from './random.ts'
+import { hourMs, model } from './traffic.ts'
+
+const minuteMs = 60_000
+
+/** A reference within twelve minutes. */
+const quick: ConfigInput = {
+  ...{ window: '12m', slide: '1m', baseline: '20m', referencePeriod: '30m', referenceWindows: 2, minPaneRows: 10 },
+  ...{ referenceRows: 500, windowRows: 300 },
+}
+
+describe('an entity', () => {
+  const shiftMs = hourMs + 10_000
+  const { measurements } = runEntity(
+    {
+      ...{ entity: model, seed: 1, startMs: 0, endMs: hourMs + 30 * minuteMs, rowsPerSecond: 2, amplitude: 0 },
+      fault: { entity: model, fromMs: shiftMs, shiftSd: 2 },
+    },
+    quick,
+  )
+  const verdictsOf = (feature: string, detector: string): Verdict[] =>
+    measurements.map(({ features }) => {
+      const measured = features.find((each) => each.feature === feature)!
+      return measured.verdicts.find((verdict) => verdict.detector === detector)!
+    })
+
+  it('names its reference once it has one, judges against it from the next slide on, and keeps it for good', () => {
+    const references = measurements.map(({ features }) => features.find(({ feature }) => feature === 'age')!.reference)
+    const learned = references.findIndex((id) => id !== null)
+    expect(measurements[learned]!.evaluationMs).toBe(30 * minuteMs)
+    expect(new Set(references.slice(learned)).size).toBe(1)
+    const distances = verdictsOf('age', 'kolmogorov-smirnov').map(({ status }) => status)
+    expect(distances.slice(0, learned + 1).every((status) => status === 'insufficient')).toBe(true)
+    expect(distances.slice(learned + 1).some((status) => status === 'insufficient')).toBe(false)
+  })
+
+  it('holds the alarm of a running statistic for a quarter of the window, then lets it go', () => {
+    const statuses = verdictsOf('age', 'page-hinkley').map(({ status }) => status)
+    const first = statuses.indexOf('drift')
+    expect(measurements[first]!.evaluationMs).toBeGreaterThan(shiftMs)
+    expect(measurements[first]!.evaluationMs - shiftMs).toBeLessThanOrEqual(2 * minuteMs)
+    expect(statuses.slice(first, first + 4)).toEqual(['drift', 'drift', 'drift', 'insufficient'])
+  })
+
+  it('leaves what votes call out of the baseline: the shift does not become the usual', () => {
+    const last = verdictsOf('age', 'student-t').at(-1)!
+    expect(last.status).toBe('drift')
+    expect(verdictsOf('usage', 'student-t').every(({ status }) => status !== 'drift')).toBe(true)
+  })
+})
+
+describe('a metric of one number in five minutes', () => {
+  const paneMs = 5 * minuteMs
+
+  function play(levelOf: (slice: number) => number): Harness {
+    const harness = new Harness()
+    harness.join('metrics', 1, { paneMs })
+    const draw = new Random(9)
+    for (let slice = 0; slice < 3 * 288; slice++) {
+      const rows = [{ hash: slice, numeric: { value: levelOf(slice) + draw.normal() } }]
+      harness.feed(
+        paneOf({ entity: 'metric:cpu', kind: 'metric', source: 'metrics', startMs: slice * paneMs, paneMs, rows }),
+      )
+    }
+    harness.heartbeat('metrics', 0, 1, 3 * 288 * paneMs)
+    return harness
+  }
+  const drifts = (harness: Harness) =>
+    harness.findings.filter(({ votes }) => votes.some(({ status, changed }) => changed && status === 'drift'))
+
+  it('is judged value by value, and a step is found within an hour', () => {
+    expect(drifts(play(() => 50))).toEqual([])
+    const found = drifts(play((slice) => (slice >= 700 ? 62 : 50)))
+    expect(found.length).toBe(1)
+    expect(found[0]!.votes[0]).toMatchObject({
+      vote: 'value',
+      feature: 'value',
+      problem: 'anomaly',
+      onsetMs: 701 * paneMs,
+    })
+    expect(found[0]!.timeMs).toBeLessThanOrEqual(712 * paneMs)
+  })
+})
