@@ -2,8 +2,10 @@ import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
 const integrationFiles = ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts']
+/** Two days of traffic for each of many seeds, in memory: minutes of both cores. */
+const storyFiles = ['test/story/**/*.test.ts']
 
-// .ci/run counts from these reports: a file for each vitest process, as `npm test` starts two
+// .ci/run counts from these reports: a file for each vitest process, as `npm test` starts three
 const reports = process.env['SENTINEL_TEST_REPORTS']
 
 export default defineConfig({
@@ -20,8 +22,12 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: integrationFiles,
+          exclude: [...integrationFiles, ...storyFiles],
         },
+      },
+      {
+        extends: true,
+        test: { name: 'story', include: storyFiles, testTimeout: 300_000 },
       },
       {
         extends: true,

@@ -5,16 +5,16 @@
  * features: 12 · 167 rows and a reference of 2,000, 0.7 MB; while it learns, 4,000 rows and 288 sums a feature, 0.6 MB more.
  */
 import { compareCodeUnits } from '../contract/encoding.ts'
-import type { FeatureMeasurement, Finding, Measurement, RollUp, Vote } from '../contract/finding.ts'
+import type { FeatureMeasurement, Finding, Measurement, Vote } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
-import type { CategoricalFeature, EntityKind, NumericFeature, Pane, RateFeature } from '../contract/pane.ts'
+import type { EntityKind, Pane } from '../contract/pane.ts'
 import type { VerdictStatus } from '../contract/verdict.ts'
 import { type FeatureState, FeatureTrack, initialFeature, type SeriesStat } from './feature.ts'
 import { mergeSlide, type Scale, type SlideSummary } from './merge.ts'
 import type { FeatureType, Plan } from './plan.ts'
 import type { LearningSlide, Reference } from './reference.ts'
 import { learningSlidesMax, learnReference } from './reference.ts'
-import { categoricalRollUp, numericRollUp, rateRollUp } from './rollup.ts'
+import { SlideFeatures } from './rollup.ts'
 import { lowestRows } from './sample.ts'
 import { holdVote, initialVote, type StandingVerdict, type VoteState } from './vote.ts'
 import { Window } from './window.ts'
@@ -354,32 +354,4 @@ const isLoud = (vote: { readonly status: VerdictStatus }): boolean =>
 /** That a quiet vote cannot judge for a while is no news: measurements tell it. That a loud one cannot any more is. */
 function isNews(previous: VerdictStatus, status: VerdictStatus): boolean {
   return status !== previous && !(previous === 'stable' && status === 'insufficient')
-}
-
-/** Features of a slide or window by name. */
-class SlideFeatures {
-  readonly count: number
-  readonly #numeric: ReadonlyMap<string, NumericFeature>
-  readonly #categorical: ReadonlyMap<string, CategoricalFeature>
-  readonly #rates: ReadonlyMap<string, RateFeature>
-
-  constructor(summary: Pick<SlideSummary, 'count' | 'numeric' | 'categorical' | 'rates'>) {
-    this.count = summary.count
-    this.#numeric = new Map(summary.numeric.map((feature) => [feature.feature, feature]))
-    this.#categorical = new Map(summary.categorical.map((feature) => [feature.feature, feature]))
-    this.#rates = new Map(summary.rates.map((feature) => [feature.feature, feature]))
-  }
-
-  rollUp(feature: string, type: FeatureType, panes: number): RollUp {
-    switch (type) {
-      case 'numeric':
-        return numericRollUp(this.#numeric.get(feature))
-      case 'categorical':
-        return categoricalRollUp(this.#categorical.get(feature))
-      case 'rate':
-        return rateRollUp(this.#rates.get(feature))
-      case 'volume':
-        return { kind: 'volume', count: this.count, panes }
-    }
-  }
 }

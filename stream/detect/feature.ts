@@ -248,7 +248,10 @@ export class FeatureTrack {
     if (state.latest?.verdict.status === 'drift') state.alarm = state.latest
   }
 
-  /** Judges values in their order and keeps the worst verdict; a run of warnings and alarms is dated by its first value. */
+  /**
+   * Judges values in their order and keeps the worst verdict. A run of warnings and alarms is dated by its first value,
+   * and the worst of a slide by the first run in it: an error rate that is high now and then does not begin anew each time.
+   */
   #follow<Value extends { endMs: number }>(
     chosen: Chosen,
     values: readonly Value[],
@@ -256,12 +259,14 @@ export class FeatureTrack {
   ): void {
     const state = this.#detectorState(chosen)
     let worst: DatedVerdict | null = null
+    let firstOnsetMs: number | null = null
     for (const value of values) {
       const { verdict, onsetMs } = judge(value)
       checked(verdict)
       if (standsOut(verdict)) state.onsetMs ??= onsetMs()
       else state.onsetMs = null
-      const dated = { verdict, endMs: value.endMs, onsetMs: state.onsetMs }
+      firstOnsetMs ??= state.onsetMs
+      const dated = { verdict, endMs: value.endMs, onsetMs: firstOnsetMs }
       worst = worst === null ? dated : worseOf(worst, dated)
     }
     if (worst !== null) state.latest = worst

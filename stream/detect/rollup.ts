@@ -3,11 +3,13 @@ import type { RollUp } from '../contract/finding.ts'
 import { quantile } from '../contract/histogram.ts'
 import { sampleVariance } from '../contract/moments.ts'
 import type { CategoricalFeature, NumericFeature, RateFeature } from '../contract/pane.ts'
+import type { SlideSummary } from './merge.ts'
+import type { FeatureType } from './plan.ts'
 
 const TOP_CATEGORIES = 10
 
 /** Quantiles are bucket middles, held within the least and the greatest value. */
-export function numericRollUp(feature: NumericFeature | undefined): RollUp {
+function numericRollUp(feature: NumericFeature | undefined): RollUp {
   if (feature === undefined) return { ...emptyNumeric }
   const { count, nulls, mean, min, max, histogram } = feature
   const at = (q: number): number => Math.min(max, Math.max(min, quantile(histogram, q) ?? 0))
@@ -42,7 +44,7 @@ const emptyNumeric: RollUp = {
 }
 
 /** The most frequent categories; of two as frequent, the one first in code-unit order. */
-export function categoricalRollUp(feature: CategoricalFeature | undefined): RollUp {
+function categoricalRollUp(feature: CategoricalFeature | undefined): RollUp {
   if (feature === undefined) return { kind: 'categorical', count: 0, nulls: 0, top: [], other: 0 }
   const { count, nulls, counts } = feature
   const top = [...counts].sort((a, b) => b[1] - a[1]).slice(0, TOP_CATEGORIES)
@@ -50,6 +52,34 @@ export function categoricalRollUp(feature: CategoricalFeature | undefined): Roll
   return { kind: 'categorical', count, nulls, top, other: Math.max(0, count - shown) }
 }
 
-export function rateRollUp(feature: RateFeature | undefined): RollUp {
+function rateRollUp(feature: RateFeature | undefined): RollUp {
   return { kind: 'rate', hits: feature?.hits ?? 0, trials: feature?.trials ?? 0 }
+}
+
+/** Features of a slide or window by name. */
+export class SlideFeatures {
+  readonly count: number
+  readonly #numeric: ReadonlyMap<string, NumericFeature>
+  readonly #categorical: ReadonlyMap<string, CategoricalFeature>
+  readonly #rates: ReadonlyMap<string, RateFeature>
+
+  constructor(summary: Pick<SlideSummary, 'count' | 'numeric' | 'categorical' | 'rates'>) {
+    this.count = summary.count
+    this.#numeric = new Map(summary.numeric.map((feature) => [feature.feature, feature]))
+    this.#categorical = new Map(summary.categorical.map((feature) => [feature.feature, feature]))
+    this.#rates = new Map(summary.rates.map((feature) => [feature.feature, feature]))
+  }
+
+  rollUp(feature: string, type: FeatureType, panes: number): RollUp {
+    switch (type) {
+      case 'numeric':
+        return numericRollUp(this.#numeric.get(feature))
+      case 'categorical':
+        return categoricalRollUp(this.#categorical.get(feature))
+      case 'rate':
+        return rateRollUp(this.#rates.get(feature))
+      case 'volume':
+        return { kind: 'volume', count: this.count, panes }
+    }
+  }
 }
