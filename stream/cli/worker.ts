@@ -115,20 +115,25 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       sink: roles.includes('store') ? await sinkPorts(sink, telemetry) : null,
       clock: Date.now,
       onFatal: options.onFatal,
-      onEvent: (event) => telemetry.pipelineEvent(event),
+      telemetry,
       observe: (emission) => {
         telemetry.emitted(emission.topic, emission.body)
         options.observe?.(emission)
       },
       ...(options.cadence === undefined ? {} : { cadence: options.cadence }),
     })
+    for (const incident of (await readModel.incidents({ status: 'open' }, { limit: 200 })).incidents) {
+      telemetry.incidentChanged(incident)
+    }
     await pipeline.start()
-    const { token } = await resolveToken({
+    const tokenPath = join(folder, 'token')
+    const { token, from } = await resolveToken({
       given: secrets.token,
       terminal: options.terminal,
       print: options.print,
-      path: join(folder, 'token'),
+      path: tokenPath,
     })
+    if (from === 'file') telemetry.tokenKept({ path: tokenPath })
     const api = await startHttpServer({
       host: config.http.host,
       port: config.http.port,
@@ -202,6 +207,7 @@ function decisionEmission(decision: Decision) {
 async function sinkPorts(sink: Sink, telemetry: Telemetry) {
   return {
     start: async (topic: TopicName, partition: number) => (await sink.offsets()).get(`${topic}/${partition}`) ?? null,
+    reset: (topic: TopicName, partition: number, nextOffset: number) => sink.reset({ topic, partition, nextOffset }),
     open: (topic: TopicName, partition: number) => ({
       async write(records: Parameters<Sink['write']>[0]['records']) {
         const startedMs = performance.now()

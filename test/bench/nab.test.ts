@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { writeScores } from '../../bench/nab/run.ts'
+import { tell, writeScores } from '../../bench/nab/run.ts'
 import { bySeries, scoreRows } from '../../bench/nab/scores.ts'
 import { listSeries, readSeries } from '../../bench/nab/series.ts'
 import type { Finding } from '../../stream/contract/finding.ts'
@@ -73,6 +73,31 @@ describe('scoreRows', () => {
       ['group/one', 2],
       ['b', 1],
     ])
+  })
+})
+
+describe('tell', () => {
+  const counts = { rows: 10, accepted: 9, late: 1, skewed: 0, rejected: 0, deadLetters: 0, openRows: 2, paneMs: 1 }
+  const findings = [found(5), found(10, { status: 'stable', previous: 'drift' })]
+
+  it('says what became of every row', () => {
+    expect(tell({ ...counts, findings })).toEqual({
+      lines: [
+        '10 rows: 9 accepted, 1 late, 0 skewed, 0 rejected; 0 dead letters',
+        '2 of them in panes that are still open at the end of their series, not judged',
+        '2 findings, 1 of them open an alarm',
+      ],
+      isWhole: true,
+    })
+  })
+
+  it.each([
+    ['a row is missing', { accepted: 8 }],
+    ['a row was rejected', { accepted: 8, rejected: 1 }],
+    ['a row was skewed', { accepted: 8, skewed: 1 }],
+    ['there is a dead letter', { deadLetters: 1 }],
+  ])('does not pass when %s', (_, change) => {
+    expect(tell({ ...counts, ...change, findings }).isWhole).toBe(false)
   })
 })
 

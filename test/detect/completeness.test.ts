@@ -3,7 +3,7 @@ import { Completeness } from '../../stream/detect/completeness.ts'
 
 const joined = (source: string, partition: number, partitionCount: number, partitioning: 'any' | 'keyed' = 'any') =>
   ({
-    ...{ type: 'source-joined', source, partition, partitionCount, partitioning },
+    ...{ type: 'source-joined' as const, source, partition, partitionCount, partitioning },
     ...{ startOffset: 0, paneMs: 10_000, digest: 'd' },
   }) as const
 const heartbeat = (source: string, partition: number, partitionCount: number, watermarkMs: number) =>

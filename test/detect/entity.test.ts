@@ -54,6 +54,27 @@ describe('an entity', () => {
   })
 })
 
+describe('an error rate that is high now and then', () => {
+  it('is dated by the first time in the slide, not by the worst', () => {
+    const harness = new Harness()
+    harness.join('logs', 1)
+    const endMs = hourMs + 5 * minuteMs
+    const hitsAt = new Map([
+      [hourMs + 60_000, 10],
+      [hourMs + 120_000, 15],
+    ])
+    for (let startMs = 0; startMs < endMs; startMs += 10_000) {
+      const hits = hitsAt.get(startMs) ?? 0
+      const rows = Array.from({ length: 40 }, (_, index) => ({ hash: startMs + index, rates: { error: index < hits } }))
+      harness.feed(paneOf({ entity: 'service:a', kind: 'service', startMs, rows }))
+    }
+    harness.heartbeat('logs', 0, 1, endMs)
+    expect(harness.findings.at(-1)!.votes).toMatchObject([
+      { vote: 'errors', status: 'warning', onsetMs: hourMs + 70_000 },
+    ])
+  })
+})
+
 describe('a metric of one number in five minutes', () => {
   const paneMs = 5 * minuteMs
 

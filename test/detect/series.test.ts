@@ -78,7 +78,7 @@ describe('volume', () => {
     volumeValue({ endMs: 100, slideMs: 100, paneMs: 10, count, panes: [{ endMs: 10, count }] })
   const baseline = momentBaseline(Array.from({ length: 12 }, () => volumeStat(slide(150))))
   const drift = {
-    ...{ detector: 'student-t', status: 'drift', score: 9, statistic: -9, effect: -9 },
+    ...{ detector: 'student-t', status: 'drift' as const, score: 9, statistic: -9, effect: -9 },
     ...{ threshold: 6, sampleCount: 1 },
   } as const
 

@@ -2,6 +2,7 @@
  * How often the defaults cry wolf, and how soon they find what is broken, on traffic such as the demo's. Two days a run:
  * the first teaches references. `SIMULATION_SEEDS` sets how many runs (20 take some three minutes).
  */
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { Measurement } from '../../stream/contract/finding.ts'
 import { insufficientShare } from '../../stream/detect/insufficient-share.ts'
@@ -19,10 +20,9 @@ const drifts = (measurements: readonly Measurement[]) =>
   )
 
 describe('two quiet days', () => {
-  it(`have no drift in ${seeds} runs, and on the second day at most 5 % abstain`, { timeout: 900_000 }, () => {
-    let warnings = 0
-    let votes = 0
-    for (let seed = 0; seed < seeds; seed++) {
+  const told = { warnings: 0, votes: 0 }
+  for (let seed = 0; seed < seeds; seed++) {
+    it(`run ${seed}: no drift, and on the second day at most 5 % abstain`, { timeout: 120_000 }, async () => {
       for (const entity of [...services, model]) {
         // Even runs have the mild cycle of the demo, odd ones the worst that the floor of volume is meant for.
         const amplitude = seed % 2 === 0 ? 0.2 : 0.6
@@ -30,14 +30,16 @@ describe('two quiet days', () => {
         expect(drifts(measurements)).toEqual([])
         expect(measurements.length).toBe(576)
         expect(insufficientShare(measurements, { fromMs: dayMs, toMs: 2 * dayMs })).toBeLessThan(0.05)
-        votes += measurements.reduce((sum, each) => sum + each.votes.length, 0)
-        warnings += measurements.reduce(
-          (sum, each) => sum + each.votes.filter(({ status }) => status === 'warning').length,
-          0,
-        )
+        const votes = measurements.flatMap((each) => each.votes)
+        told.votes += votes.length
+        told.warnings += votes.filter(({ status }) => status === 'warning').length
+        await setImmediate() // vitest's worker has to answer now and then
       }
-    }
-    expect(warnings / votes).toBeLessThan(0.001)
+    })
+  }
+
+  it('warn in less than one vote of a thousand', () => {
+    expect(told.warnings / told.votes).toBeLessThan(0.001)
   })
 })
 
@@ -57,7 +59,7 @@ describe('what is broken', () => {
       vote: 'errors',
       feature: 'error',
       withinMs: 10,
-      dated: 5,
+      dated: 2,
     },
     { name: 'most answers fail', fault: { errorRate: 0.6 }, vote: '5xx', feature: 'http_5xx', withinMs: 10, dated: 1 },
     {
@@ -72,7 +74,9 @@ describe('what is broken', () => {
     { name: 'a feature shifts by 1 sd', fault: { shiftSd: 1 }, vote: 'drift', feature: 'age', withinMs: 60, dated: 5 },
   ]
   for (const { name, fault, vote, feature, withinMs, dated } of faults) {
-    it(`${name}: found within ${withinMs} minutes, dated to ${dated}, nothing before`, { timeout: 300_000 }, () => {
+    it(`${name}: found within ${withinMs} minutes, dated to ${dated}, nothing before`, {
+      timeout: 300_000,
+    }, async () => {
       for (let seed = 0; seed < Math.min(seeds, 5); seed++) {
         const entity = vote === 'drift' ? model : services[seed % services.length]!
         const { measurements } = runEntity({
@@ -87,6 +91,7 @@ describe('what is broken', () => {
         const at = measurements.find(({ evaluationMs }) => evaluationMs === first!.evaluationMs)!
         const datedMs = at.votes.find((each) => each.vote === vote && each.feature === feature)!.onsetMs!
         expect(Math.abs(datedMs - onsetMs)).toBeLessThanOrEqual(dated * minuteMs)
+        await setImmediate()
       }
     })
   }

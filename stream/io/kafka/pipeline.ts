@@ -15,10 +15,11 @@ import {
   type Observe,
   type Pipeline,
 } from '../../runtime/tasks.ts'
+import type { Telemetry } from '../../telemetry.ts'
 import { type StageName, topology } from '../../topology.ts'
 import { LastOutReader } from './last-out.ts'
 import { RecordProducer } from './producer.ts'
-import { IngestHandler, JudgingHandler } from './runner-handler.ts'
+import { type CheckpointOutcome, IngestHandler, JudgingHandler } from './runner-handler.ts'
 import { SinkHandler, type SinkPort } from './sink-handler.ts'
 import { clocksFromPanes, type PartitionClock, raisedWatermark } from './source-clocks.ts'
 import { type PartitionHandler, StageConsumer } from './stage-consumer.ts'
@@ -36,10 +37,12 @@ export interface KafkaPipelineOptions {
   readonly sink: {
     start(topic: TopicName, partition: number): Promise<number | null>
     open(topic: TopicName, partition: number): SinkPort
+    /** Goes to another offset, where the stored one is not on the log any more. */
+    reset(topic: TopicName, partition: number, nextOffset: number): Promise<void>
   } | null
   readonly clock: () => number
   readonly onFatal: (error: SentinelError) => void
-  readonly onEvent: (event: PipelineEvent) => void
+  readonly telemetry: Telemetry
   /** Told of each emission that goes out. */
   readonly observe: Observe
   /** Cadence; the defaults suit production, tests shorten them. */
@@ -62,13 +65,6 @@ const defaultCadence: Cadence = {
 
 /** Records that detect or respond may be ahead of their last checkpoint while the database is away. */
 const unstoredRecordsMax = 500_000
-
-export interface PipelineEvent {
-  readonly stage: StageName
-  readonly kind: 'joined' | 'lost' | 'failed' | 'offset-reset' | 'idle' | 'checkpoint'
-  readonly detail: string
-  readonly durationMs?: number
-}
 
 export class KafkaPipeline {
   private readonly options: KafkaPipelineOptions
@@ -102,7 +98,11 @@ export class KafkaPipeline {
         onFatal: this.options.onFatal,
         onEvent: (kind, detail) => {
           if (kind === 'lost') this.forget(stage, detail)
-          this.options.onEvent({ stage, kind, detail })
+          this.options.telemetry.pipelineEvent({ stage, kind, detail })
+        },
+        onBatch: (batch) => {
+          this.options.telemetry.batch({ stage, ...batch })
+          this.options.telemetry.lag({ stage, ...batch, records: batch.lag })
         },
       })
       this.consumers.set(stage, consumer)
@@ -153,9 +153,19 @@ export class KafkaPipeline {
     await this.producer.sendOrThrow(addressed(emission, { source: writer, lineage, task: 0, partitionCount }))
   }
 
+  private checkpointed(stage: 'detect' | 'respond', checkpoint: CheckpointOutcome): void {
+    const { telemetry } = this.options
+    if (checkpoint.outcome === 'stored') telemetry.checkpointStored(checkpoint)
+    else if (checkpoint.outcome === 'refused') telemetry.checkpointRefused(checkpoint)
+    else telemetry.failed(checkpoint.error, { stage, willRetry: true })
+  }
+
   private forget(stage: StageName, topicPartition: string): void {
     if (stage === 'ingest') this.ingestHandlers.delete(topicPartition)
-    else this.judgingHandlers.delete(`${stage}/${topicPartition.slice(topicPartition.lastIndexOf('/') + 1)}`)
+    else {
+      const task = `${stage}/${topicPartition.slice(topicPartition.lastIndexOf('/') + 1)}`
+      if (this.judgingHandlers.delete(task)) this.options.telemetry.taskLost({ task })
+    }
   }
 
   private groupId(stage: StageName): string {
@@ -204,7 +214,7 @@ export class KafkaPipeline {
         : { offset: Number(stored.offset), metadata: stored.metadata ?? '' }
     if (committed !== null && (committed.offset < range.low || committed.offset > range.high)) {
       const text = `${topic}/${partition}: the committed offset ${committed.offset} is outside [${range.low}, ${range.high}]: records are lost to retention, or the topic was made again. Going on at ${range.low}.`
-      this.options.onEvent({ stage: 'ingest', kind: 'offset-reset', detail: text })
+      this.options.telemetry.pipelineEvent({ stage: 'ingest', kind: 'offset-reset', detail: text })
       committed = null
     }
     if (committed === null) {
@@ -234,7 +244,7 @@ export class KafkaPipeline {
       clock,
       idleWatermark: (own) => this.idleWatermark(source!, partition, own),
       onDeclaredIdle: (watermarkMs) =>
-        this.options.onEvent({
+        this.options.telemetry.pipelineEvent({
           stage: 'ingest',
           kind: 'idle',
           detail: `${key} to ${new Date(watermarkMs).toISOString()}`,
@@ -312,13 +322,7 @@ export class KafkaPipeline {
       unstoredRecordsMax,
       clock,
       readLastOut: () => this.lastOut.read(stage, partition),
-      onCheckpoint: (outcome, detail, durationMs) =>
-        this.options.onEvent({
-          stage,
-          kind: outcome === 'stored' ? 'checkpoint' : 'failed',
-          detail: outcome === 'stored' ? detail : `checkpoint ${outcome}: ${detail}`,
-          durationMs,
-        }),
+      onCheckpoint: (checkpoint) => this.checkpointed(stage, checkpoint),
     })
     this.judgingHandlers.set(task, handler)
     return handler
@@ -327,12 +331,24 @@ export class KafkaPipeline {
   private async openSink(topic: string, partition: number): Promise<PartitionHandler> {
     const name = this.topicName('store', topic)!
     const range = (await offsetRanges(this.admin, topic))?.[partition]
-    const start = await this.options.sink!.start(name, partition)
+    const sink = this.options.sink!
+    const { low, high } = range ?? { low: 0, high: 0 }
+    let start = (await sink.start(name, partition)) ?? low
+    if (start < low || start > high) {
+      const detail = `${topic}/${partition}: the stored offset ${start} is outside [${low}, ${high}]: retention was faster than the store, or the topic was made again. Going on at ${low}.`
+      this.options.telemetry.pipelineEvent({ stage: 'store', kind: 'offset-reset', detail })
+      await sink.reset(name, partition, low)
+      start = low
+    }
     return new SinkHandler({
-      sink: this.options.sink!.open(name, partition),
-      start: Math.max(start ?? 0, range?.low ?? 0),
+      sink: sink.open(name, partition),
+      start,
       onFailure: (error) =>
-        this.options.onEvent({ stage: 'store', kind: 'failed', detail: `${topic}/${partition}: ${error.message}` }),
+        this.options.telemetry.pipelineEvent({
+          stage: 'store',
+          kind: 'failed',
+          detail: `${topic}/${partition}: ${error.message}`,
+        }),
     })
   }
 

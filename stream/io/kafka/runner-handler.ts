@@ -136,6 +136,17 @@ export class IngestHandler implements PartitionHandler {
   }
 }
 
+export interface CheckpointOutcome {
+  readonly outcome: 'stored' | 'refused' | 'failed'
+  readonly task: string
+  readonly offset: number
+  readonly parts: number
+  readonly bytes: number
+  readonly durationMs: number
+  /** Why it failed; the worker goes on and tries again. */
+  readonly error?: SentinelError
+}
+
 export interface JudgingHandlerOptions {
   readonly name: string
   readonly runner: JudgingRunner
@@ -151,7 +162,7 @@ export interface JudgingHandlerOptions {
   readonly unstoredRecordsMax: number
   readonly clock: () => number
   readonly readLastOut: () => Promise<ReadonlyMap<TopicName, LastOut>>
-  readonly onCheckpoint: (outcome: 'stored' | 'refused' | 'failed', detail: string, durationMs: number) => void
+  readonly onCheckpoint: (checkpoint: CheckpointOutcome) => void
 }
 
 export class JudgingHandler implements PartitionHandler {
@@ -220,13 +231,25 @@ export class JudgingHandler implements PartitionHandler {
     const startedMs = clock()
     const { offset, watermarkMs, changes } = runner.checkpoint()
     this.storedAtMs = startedMs
+    let bytes = 0
+    for (const part of changes.values()) bytes += part?.byteLength ?? 0
+    const tell = (outcome: CheckpointOutcome['outcome'], error?: SentinelError) =>
+      onCheckpoint({
+        outcome,
+        task: name,
+        offset,
+        parts: changes.size,
+        bytes,
+        durationMs: clock() - startedMs,
+        ...(error === undefined ? {} : { error }),
+      })
     try {
       const outcome = await checkpoints.save(
         name,
         { incarnation, digest, offset, watermarkMs, changes },
         this.storedOffset,
       )
-      onCheckpoint(outcome, name, clock() - startedMs)
+      tell(outcome)
       if (outcome === 'refused') {
         // another owner stored meanwhile: state is a function of position, so ours may follow a lower one
         const stored = await checkpoints.load(name)
@@ -244,7 +267,7 @@ export class JudgingHandler implements PartitionHandler {
       this.storedOffset = offset
     } catch (error) {
       if (!(error instanceof SentinelError && error.canRetry)) throw error
-      onCheckpoint('failed', `${name}: ${error.message}`, clock() - startedMs)
+      tell('failed', error)
       return
     }
     await context.commit({ offset, metadata: '' })

@@ -10,7 +10,10 @@ import { toLogRecord } from './record.ts'
 
 /** What a handler may ask of the group while it works. */
 export interface BatchContext {
-  /** Keeps the membership alive. Never throws: a rebalance ends the batch at the next {@link current}. */
+  /**
+   * Keeps the membership alive, and lets the process do something else: a long step would hold the API and the
+   * database's connections. Never throws: a rebalance ends the batch at the next {@link current}.
+   */
   heartbeat(): Promise<void>
   /** Whether this assignment still holds: if not, the handler neither folds nor sends nor commits. */
   current(): boolean
@@ -37,6 +40,8 @@ export interface StageConsumerOptions {
   /** The consumer or a partition cannot go on: the process has to end. */
   onFatal(error: SentinelError): void
   onEvent(event: 'joined' | 'failed' | 'lost', detail: string): void
+  /** After each batch: what it took, and how many records are left after the handler's position. */
+  onBatch(batch: { topic: string; partition: number; records: number; durationMs: number; lag: number }): void
 }
 
 interface Slot {
@@ -51,6 +56,8 @@ interface Slot {
 }
 
 const failuresMax = 5
+/** So long a step may hold the process before others have a turn. */
+const turnMs = 20
 
 export class StageConsumer {
   private readonly options: StageConsumerOptions
@@ -190,6 +197,8 @@ export class StageConsumer {
     if (slot === undefined) return
     let interruption: Error | undefined
     await this.exclusive(slot, async (handler) => {
+      const startedMs = performance.now()
+      const before = handler.next
       const context = this.context(slot, payload, (error) => {
         interruption = error
       })
@@ -200,6 +209,13 @@ export class StageConsumer {
       slot.failures = 0
       // what the handler did not take is delivered again: the next fetch begins at its own position
       payload.resolveOffset(String(handler.next - 1))
+      this.options.onBatch({
+        topic: batch.topic,
+        partition: batch.partition,
+        records: handler.next - before,
+        durationMs: performance.now() - startedMs,
+        lag: Number(batch.highWatermark) - handler.next,
+      })
     }).catch((error: Error) => {
       interruption ??= this.fail(slot, error)
     })
@@ -252,6 +268,7 @@ export class StageConsumer {
   }
 
   private context(slot: Slot, payload?: EachBatchPayload, onInterruption?: (error: Error) => void): BatchContext {
+    let turnedMs = performance.now()
     return {
       current: () => this.holds(slot) && payload?.isStale() !== true && payload?.isRunning() !== false,
       heartbeat: async () => {
@@ -260,6 +277,10 @@ export class StageConsumer {
         } catch (error) {
           onInterruption?.(error as Error)
         }
+        // between two that are due KafkaJS answers at once, without a turn of the loop
+        if (performance.now() - turnedMs < turnMs) return
+        await new Promise((resolve) => setImmediate(resolve))
+        turnedMs = performance.now()
       },
       commit: (point) => this.commit(slot, point),
     }
