@@ -7,7 +7,7 @@ import type { CommitPoint, Emission, RespondTask } from '../../contract/stage.ts
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import type { CheckpointStore } from '../../runtime/checkpoint-store.ts'
-import { addressed } from '../../runtime/emission.ts'
+import { addressed, type OutgoingRecord } from '../../runtime/emission.ts'
 import {
   createIngestRunner,
   createJudgingRunner,
@@ -88,6 +88,7 @@ export class KafkaPipeline {
   async start(): Promise<void> {
     await this.admin.connect()
     await this.producer.connect()
+    if (this.options.roles.includes('ingest')) await this.declareSources()
     for (const stage of this.options.roles) {
       if (stage === 'store' && this.options.sink === null) continue
       const consumer = new StageConsumer({
@@ -151,6 +152,28 @@ export class KafkaPipeline {
     const lineage = `${writer}:0:0:`
     const partitionCount = (name: TopicName) => plan.partitions[name]
     await this.producer.sendOrThrow(addressed(emission, { source: writer, lineage, task: 0, partitionCount }))
+  }
+
+  /**
+   * Says of all source partitions that were never read that they are, before the first of them is: detect waits for
+   * whom it knows of, and one that spoke after others had moved on would count as late. Each says it again at its start.
+   */
+  private async declareSources(): Promise<void> {
+    const { pipeline, plan } = this.options
+    const partitionCount = (name: TopicName) => plan.partitions[name]
+    const declarations: OutgoingRecord[] = []
+    for (const source of pipeline.sources) {
+      const ranges = (await offsetRanges(this.admin, source.topic)) ?? []
+      const [found] = await this.admin.fetchOffsets({ groupId: this.groupId('ingest'), topics: [source.topic] })
+      for (const [partition, { low }] of ranges.entries()) {
+        const stored = found?.partitions.find((entry) => entry.partition === partition)
+        if (stored !== undefined && Number(stored.offset) >= 0) continue
+        const committed = { offset: low, metadata: '' }
+        const options = { source, partition, sourcePartitions: ranges.length, committed, partitionCount }
+        declarations.push(...createIngestRunner(pipeline, options).pending())
+      }
+    }
+    if (declarations.length > 0) await this.producer.sendOrThrow(declarations)
   }
 
   private checkpointed(stage: 'detect' | 'respond', checkpoint: CheckpointOutcome): void {
