@@ -53,7 +53,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
-  terminal.fail(error instanceof Error ? (error instanceof SentinelError ? error.message : (error.stack ?? error.message)) : String(error))
+  terminal.fail(
+    error instanceof Error
+      ? error instanceof SentinelError
+        ? error.message
+        : (error.stack ?? error.message)
+      : String(error),
+  )
   process.exitCode = error instanceof SentinelError ? error.exitCode : 70
 }
 // connections of a client library may outlive their use

@@ -52,6 +52,7 @@ async function runWorker(context: CommandContext<typeof flags>): Promise<number>
     terminal: terminal.isInteractive,
     print: (line) => terminal.note(line),
     onFatal: fail,
+    signal,
   })
   const stopped = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined)

@@ -11,15 +11,15 @@ import { type HttpServer, startHttpServer } from '../io/http/server.ts'
 import { resolveToken } from '../io/http/token.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
 import { type Cadence, KafkaPipeline } from '../io/kafka/pipeline.ts'
-import { ensureIncarnations, ensureTopics, type TopicPlan, withAdmin } from '../io/kafka/topics.ts'
+import { ensureIncarnations, ensureTopics, type Incarnations, type TopicPlan, withAdmin } from '../io/kafka/topics.ts'
 import { postgresCheckpointStore } from '../io/postgres/checkpoint-store.ts'
+import { postgresConfigurationStore } from '../io/postgres/configurations.ts'
 import { migrate } from '../io/postgres/migrate.ts'
 import { createPool, type Pool } from '../io/postgres/pool.ts'
 import { postgresReadModel } from '../io/postgres/read-model.ts'
 import { pingDatabase } from '../io/postgres/schema.ts'
 import { createSink, type Sink } from '../io/postgres/sink.ts'
 import type { ReadModel } from '../read-model.ts'
-import type { Pipeline } from '../runtime/tasks.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { StageName } from '../topology.ts'
 import { sampleMetrics } from './worker-metrics.ts'
@@ -35,6 +35,8 @@ export interface WorkerOptions {
   /** Told of each emission that goes out. */
   readonly observe?: (emission: Emission) => void
   readonly onFatal: (error: SentinelError) => void
+  /** Ends the waiting for a topic. */
+  readonly signal?: AbortSignal
 }
 
 export interface Worker {
@@ -83,36 +85,35 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     url: secrets.databaseUrl,
     onIdleError: (error) => telemetry.failed(error, { willRetry: true }),
   })
+  // what was begun, to be ended in the reverse order
+  const began: (() => Promise<void>)[] = [() => pool.end()]
+  const unwind = async () => {
+    for (const end of began.splice(0).reverse()) await end()
+  }
   try {
     const { schema } = config.database
     telemetry.migrated(await migrate(pool, { schema }))
+    await keepConfigurations(pool, loaded)
     health.set('database', { ready: true, detail: 'connected' })
     const folder = stateFolder(loaded)
     const key = await resolveSigningKey({ given: secrets.signingKey, path: join(folder, 'signing-key.pem') })
     const plan = topicPlan(config)
-    const sources = await withAdmin(kafka, async (admin) => {
-      await ensureTopics(admin, plan)
-      return presentSources(loaded, new Set(await admin.listTopics()))
-    })
+    await withAdmin(kafka, (admin) => ensureTopics(admin, plan))
+    const sources = await presentSources(options, kafka)
     const incarnations = await ensureIncarnations(kafka, plan, [{ keyId: key.keyId, spki: key.spki }])
+    checkKey(key.keyId, incarnations.publicKeys, folder)
     health.set('broker', { ready: true, detail: 'connected' })
-    const pipelineConfig: Pipeline = {
-      sources,
-      detect: config.detect,
-      respond: config.respond,
-      digests: loaded.digests,
-    }
     const readModel = postgresReadModel(pool, schema)
     const sink = createSink(pool, schema)
     const pipeline = new KafkaPipeline({
       kafka,
-      pipeline: pipelineConfig,
+      pipeline: { sources, detect: config.detect, respond: config.respond, digests: loaded.digests },
       plan,
       incarnations,
       groupPrefix: config.kafka.groupPrefix,
       roles,
       checkpoints: postgresCheckpointStore(pool, schema),
-      sink: roles.includes('store') ? await sinkPorts(sink, telemetry) : null,
+      sink: roles.includes('store') ? sinkPorts(sink, telemetry) : null,
       clock: Date.now,
       onFatal: options.onFatal,
       telemetry,
@@ -122,18 +123,11 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       },
       ...(options.cadence === undefined ? {} : { cadence: options.cadence }),
     })
-    for (const incident of (await readModel.incidents({ status: 'open' }, { limit: 200 })).incidents) {
-      telemetry.incidentChanged(incident)
-    }
-    await pipeline.start()
     const tokenPath = join(folder, 'token')
-    const { token, from } = await resolveToken({
-      given: secrets.token,
-      terminal: options.terminal,
-      print: options.print,
-      path: tokenPath,
-    })
+    const { terminal, print } = options
+    const { token, from } = await resolveToken({ given: secrets.token, terminal, print, path: tokenPath })
     if (from === 'file') telemetry.tokenKept({ path: tokenPath })
+    // the port first: a second worker that finds it taken does not disturb the groups
     const api = await startHttpServer({
       host: config.http.host,
       port: config.http.port,
@@ -145,6 +139,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       now: Date.now,
       append: (decision) => pipeline.append(decisionEmission(decision), 'api'),
     })
+    began.push(() => api.close())
+    for (const incident of (await readModel.incidents({ status: 'open' }, { limit: 200 })).incidents) {
+      telemetry.incidentChanged(incident)
+    }
+    began.push(() => pipeline.stop())
+    await pipeline.start()
     const timers = [
       setInterval(() => void ping(pool, kafka, health), pingEveryMs),
       setInterval(() => {
@@ -155,6 +155,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       }, sampleEveryMs),
       setInterval(() => void dropOld(sink, config, telemetry), hourMs),
     ]
+    began.push(async () => {
+      for (const timer of timers) clearInterval(timer)
+    })
     telemetry.started({ version: '0.1.0', roles })
     return {
       api,
@@ -166,37 +169,64 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         return [...pipeline.status().values()].every((ready) => ready)
       },
       async stop() {
-        for (const timer of timers) clearInterval(timer)
-        await api.close()
-        await pipeline.stop()
-        await pool.end()
+        await unwind()
         telemetry.stopped()
       },
     }
   } catch (error) {
-    await pool.end()
+    await unwind()
     throw error
   }
 }
 
-/** Sources whose topics exist. @throws CONFIGURATION_INVALID for one that the configuration names and nobody made */
-function presentSources(loaded: LoadedConfig, topics: ReadonlySet<string>) {
-  const { sources, optionalSources } = loaded.config
-  const missing = sources.filter(({ name, topic }) => !topics.has(topic) && !optionalSources.includes(name))
-  if (missing.length > 0) {
-    const names = missing.map(({ topic }) => topic).join(', ')
-    throw new SentinelError(
-      'CONFIGURATION_INVALID',
-      `There is no topic ${names} on the broker. Make it, or take the source out of the configuration.`,
-    )
+/** What each digest stands for: a checkpoint and an id name one. */
+async function keepConfigurations(pool: Pool, { config, digests }: LoadedConfig): Promise<void> {
+  const store = postgresConfigurationStore(pool, config.database.schema)
+  await store.save({ digest: digests.detect, stage: 'detect', body: config.detect })
+  await store.save({ digest: digests.respond, stage: 'respond', body: config.respond })
+  for (const source of config.sources) {
+    await store.save({ digest: digests.sources.get(source.name)!, stage: 'ingest', body: source })
   }
-  const present = sources.filter(({ topic }) => topics.has(topic))
-  if (present.length > 0) return present
+}
+
+/** @throws CONFIGURATION_INVALID for a key whose decisions respond would refuse */
+function checkKey(keyId: string, known: Incarnations['publicKeys'], folder: string): void {
+  if (known === null || known.some((key) => key.keyId === keyId)) return
   throw new SentinelError(
     'CONFIGURATION_INVALID',
-    `None of the topics ${sources.map(({ topic }) => topic).join(', ')} exists, so there is nothing to read. ` +
-      'Name your topics under sources in sentinel.yaml, or try `sentinel demo`.',
+    `Decisions would be signed by key ${keyId}, but these topics were made for ${known.map((key) => key.keyId).join(', ')}: ` +
+      `no approval would count. Set SENTINEL_SIGNING_KEY to that key, or bring back signing-key.pem in ${folder}.`,
   )
+}
+
+const lookForTopicsMs = 2_000
+
+/**
+ * Sources whose topics exist. Where none does yet, it waits for one: topics are often made by those who first write.
+ *
+ * @throws CONFIGURATION_INVALID for one that the configuration names and nobody made
+ */
+async function presentSources({ loaded, telemetry, signal }: WorkerOptions, kafka: Kafka) {
+  const { sources, optionalSources } = loaded.config
+  for (;;) {
+    const topics = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
+    const missing = sources.filter(({ name, topic }) => !topics.has(topic) && !optionalSources.includes(name))
+    if (missing.length > 0) {
+      const names = missing.map(({ topic }) => topic).join(', ')
+      throw new SentinelError(
+        'CONFIGURATION_INVALID',
+        `There is no topic ${names} on the broker. Make it, or take the source out of the configuration.`,
+      )
+    }
+    const present = sources.filter(({ topic }) => topics.has(topic))
+    if (present.length > 0) return present
+    const text =
+      `None of the topics ${sources.map(({ topic }) => topic).join(', ')} exists yet, so there is nothing to read: ` +
+      'waiting for one. Name your own topics under sources in sentinel.yaml, or try `sentinel simulate`.'
+    if (signal?.aborted === true) throw new SentinelError('NOT_FOUND', text)
+    telemetry.failed(new SentinelError('NOT_FOUND', text), { willRetry: true })
+    await new Promise((resolve) => setTimeout(resolve, lookForTopicsMs))
+  }
 }
 
 function decisionEmission(decision: Decision) {
@@ -204,7 +234,7 @@ function decisionEmission(decision: Decision) {
   return { topic: 'casefile', route: 'key', key: tenant, id, timeMs: Date.now(), body: decision } as const
 }
 
-async function sinkPorts(sink: Sink, telemetry: Telemetry) {
+function sinkPorts(sink: Sink, telemetry: Telemetry) {
   return {
     start: async (topic: TopicName, partition: number) => (await sink.offsets()).get(`${topic}/${partition}`) ?? null,
     reset: (topic: TopicName, partition: number, nextOffset: number) => sink.reset({ topic, partition, nextOffset }),
@@ -218,19 +248,25 @@ async function sinkPorts(sink: Sink, telemetry: Telemetry) {
   }
 }
 
+/** Looks at the database and the broker; a look that hangs is an answer too. */
 async function ping(pool: Pool, kafka: Kafka, health: ReturnType<typeof createHealth>): Promise<void> {
-  try {
-    await pingDatabase(pool)
-    health.set('database', { ready: true, detail: 'connected' })
-  } catch {
-    health.set('database', { ready: false, detail: 'does not answer' })
+  const look = async (component: 'database' | 'broker', ask: () => Promise<unknown>) => {
+    try {
+      await Promise.race([ask(), timeout(4_000)])
+      health.set(component, { ready: true, detail: 'connected' })
+    } catch {
+      health.set(component, { ready: false, detail: 'does not answer' })
+    }
   }
-  try {
-    await withAdmin(kafka, (admin) => Promise.race([admin.describeCluster(), timeout(4_000)]))
-    health.set('broker', { ready: true, detail: 'connected' })
-  } catch {
-    health.set('broker', { ready: false, detail: 'does not answer' })
-  }
+  const admin = kafka.admin({ retry: { retries: 0 } })
+  await Promise.all([
+    look('database', () => pingDatabase(pool)),
+    look('broker', async () => {
+      await admin.connect()
+      await admin.describeCluster()
+    }),
+  ])
+  await Promise.race([admin.disconnect(), timeout(1_000)]).catch(() => {})
 }
 
 function timeout(ms: number): Promise<never> {
@@ -239,7 +275,10 @@ function timeout(ms: number): Promise<never> {
 
 async function dropOld(sink: Sink, config: Config, telemetry: Telemetry): Promise<void> {
   try {
-    telemetry.retentionApplied(await sink.dropOld({ measurements: config.database.retention }, Date.now()))
+    const kept = config.database.retention
+    telemetry.retentionApplied(
+      await sink.dropOld({ measurements: kept, deadLetters: kept, unreadable: kept }, Date.now()),
+    )
   } catch (error) {
     telemetry.failed(error, { stage: 'store', willRetry: true })
   }

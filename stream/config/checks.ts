@@ -196,6 +196,12 @@ function detectorOptions(draft: Draft, problems: Problem[], warnings: string[]):
 
 function checkRespond({ respond }: Draft, problems: Problem[], warnings: string[]): void {
   if (respond === undefined) return
+  if (respond.approvals.required > 1) {
+    problems.push({
+      path: ['respond', 'approvals', 'required'],
+      text: `found ${respond.approvals.required}; allowed: 1, because the API knows one person, who holds its token`,
+    })
+  }
   for (const [entity, needed] of Object.entries(respond.dependsOn)) {
     const path = ['respond', 'dependsOn', entity]
     checkEntity(entity, path, problems)

@@ -83,7 +83,9 @@ const database = z.strictObject({
     .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'lower-case letters, digits and underscores, at most 63')
     .default('sentinel')
     .describe('Schema of our tables: isolates one run from another'),
-  retention: duration.default(90 * DAY_MS).describe('Older measurements are dropped; incidents and the audit stay'),
+  retention: duration
+    .default(90 * DAY_MS)
+    .describe('Older measurements and dead letters are dropped; incidents, commands and the audit stay'),
 })
 
 const http = z.strictObject({

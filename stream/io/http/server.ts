@@ -158,11 +158,7 @@ function createGuard(options: ServerOptions, host: string): Guard {
     checkOrigin(request) {
       const name = hostName(request.headers.host)
       if (name === null || !hosts.has(name)) {
-        throw new Refusal(
-          421,
-          'HOST_UNKNOWN',
-          'This server is not called so. Name it by its address, or add the name to http.allowedHosts.',
-        )
+        throw new Refusal(421, 'HOST_UNKNOWN', 'This server is not called so. Name it by its address.')
       }
       const { origin } = request.headers
       if (origin === undefined) return

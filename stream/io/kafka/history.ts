@@ -35,7 +35,7 @@ export async function readHistory(
 ): Promise<History> {
   const { sources, prefix } = options
   const declared = await readDeclarations(kafka, admin, prefix)
-  const gaps: string[] = []
+  const gaps = [...declared.gaps]
   const startOffsets = new Map<string, number>()
   const sourcePartitions: Record<string, number> = {}
   const ranges: (Range & { source: string })[] = []
@@ -78,9 +78,15 @@ async function topicRanges(admin: Admin, topic: string): Promise<Range[]> {
 async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
   const idles = new Map<string, IdleDeclaration[]>()
   const starts = new Map<string, number>()
+  const gaps: string[] = []
+  const seen = new Set<string>()
   let publicKeys: Incarnation['publicKeys'] = []
   const [panes] = await topicRanges(admin, brokerTopic('panes', prefix))
   if (panes !== undefined) {
+    if (panes.from > 0)
+      gaps.push(
+        `declarations on ${panes.topic} before offset ${panes.from} are gone by retention: times of silence are missing`,
+      )
     await readRanges(kafka, [panes], ({ headers, value }) => {
       const type = headers['ce_type']
       if (type === 'sentinel.source-joined.v1') {
@@ -93,9 +99,9 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
         const key = `${source}/${partition}`
         const list = idles.get(key) ?? []
         // a declaration that was completed after a crash may stand there twice
-        if (!list.some((known) => known.position === position && known.watermarkMs === watermarkMs)) {
-          list.push({ position, watermarkMs })
-        }
+        const mark = `${key}/${position}/${watermarkMs}`
+        if (!seen.has(mark)) list.push({ position, watermarkMs })
+        seen.add(mark)
         idles.set(key, list)
       }
     })
@@ -106,7 +112,7 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
       publicKeys = (decodeJson(value!) as Incarnation).publicKeys
     })
   }
-  return { idles, starts, publicKeys }
+  return { idles, starts, publicKeys, gaps }
 }
 
 /** Answers that the audit knows, with the frontier at which each was applied. */

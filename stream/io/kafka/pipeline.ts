@@ -76,6 +76,7 @@ export class KafkaPipeline {
   private readonly ingestHandlers = new Map<string, IngestHandler>()
   private readonly judgingHandlers = new Map<string, JudgingHandler>()
   private tickTimer: NodeJS.Timeout | undefined
+  private isTicking = false
 
   constructor(options: KafkaPipelineOptions) {
     this.options = options
@@ -264,6 +265,7 @@ export class KafkaPipeline {
       producer: this.producer,
       commitEveryMs: this.cadence.commitEveryMs,
       idleAfterMs: source === undefined ? Number.POSITIVE_INFINITY : source.idleAfter,
+      idleStepMs: source === undefined ? 0 : source.pane,
       clock,
       idleWatermark: (own) => this.idleWatermark(source!, partition, own),
       onDeclaredIdle: (watermarkMs) =>
@@ -377,6 +379,16 @@ export class KafkaPipeline {
 
   /** The wall clock as a record, for each partition of `casefile` where something waits. Its time is its append time. */
   private async tick(): Promise<void> {
+    if (this.isTicking) return
+    this.isTicking = true
+    try {
+      await this.appendTicks()
+    } finally {
+      this.isTicking = false
+    }
+  }
+
+  private async appendTicks(): Promise<void> {
     for (const [name, { runner }] of this.judgingHandlers) {
       if (!name.startsWith('respond/') || !(runner.task as RespondTask).waiting) continue
       const timeMs = this.options.clock()

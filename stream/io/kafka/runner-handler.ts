@@ -10,6 +10,8 @@ import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
 /** Emissions are sent when so many wait, so that a burst is not held in memory whole. */
 const outboxMax = 2_000
 const retryDelayMs = 200
+/** How long a silent partition waits at most between two looks at whether it may be raised again. */
+const idleLookMsMax = 10_000
 
 type Runner = IngestRunner | JudgingRunner
 
@@ -46,6 +48,8 @@ export interface IngestHandlerOptions {
   readonly commitEveryMs: number
   /** Silence after which the partition is declared idle; infinite for sources without event time. */
   readonly idleAfterMs: number
+  /** A raise by less is not worth a declaration: no pane would close. */
+  readonly idleStepMs: number
   readonly clock: () => number
   /**
    * What the partition's watermark may be raised to after a silence, null for no raise. Asked only when the silence is
@@ -62,6 +66,7 @@ export class IngestHandler implements PartitionHandler {
   /** The watermark when the last record was folded: raises do not build on each other. */
   private atLastRecordMs: number | null
   private uncommitted = true
+  private lookAtIdleMs = 0
 
   constructor(options: IngestHandlerOptions) {
     this.options = options
@@ -106,12 +111,16 @@ export class IngestHandler implements PartitionHandler {
     while (completing.next().done !== true) await context.heartbeat()
     await flush(runner, producer, context)
     if (this.uncommitted && clock() - this.committedAtMs >= this.options.commitEveryMs) await this.commit(context)
-    if (!this.silent || !context.current()) return
+    // the answer takes a look at the broker: not every second of a long silence
+    if (!this.silent || clock() < this.lookAtIdleMs || !context.current()) return
+    this.lookAtIdleMs = clock() + Math.min(this.options.idleAfterMs, idleLookMsMax)
     const watermarkMs = await idleWatermark({
       atLastRecordMs: this.atLastRecordMs,
       silentMs: clock() - this.lastRecordMs,
     })
-    if (watermarkMs === null || !runner.task.canDeclareIdle(watermarkMs) || !context.current()) return
+    const ownMs = runner.task.watermarkMs
+    if (watermarkMs === null || (ownMs !== null && watermarkMs < ownMs + this.options.idleStepMs)) return
+    if (!runner.task.canDeclareIdle(watermarkMs) || !context.current()) return
     const declaration = { position: runner.task.position, watermarkMs }
     await context.commit(runner.commitPoint(declaration))
     const step = runner.applyIdle(declaration)
@@ -253,12 +262,11 @@ export class JudgingHandler implements PartitionHandler {
       if (outcome === 'refused') {
         // another owner stored meanwhile: state is a function of position, so ours may follow a lower one
         const stored = await checkpoints.load(name)
-        if (
-          stored !== null &&
-          stored.incarnation === incarnation &&
-          stored.digest === digest &&
-          stored.offset <= offset
-        ) {
+        if (stored !== null && stored.offset > offset) {
+          const text = `${name}: another owner is at ${stored.offset} already, this one at ${offset}`
+          throw new SentinelError('SERVICE_UNAVAILABLE', text)
+        }
+        if (stored !== null && stored.incarnation === incarnation && stored.digest === digest) {
           this.storedOffset = stored.offset
         }
         return
@@ -266,7 +274,7 @@ export class JudgingHandler implements PartitionHandler {
       runner.stored()
       this.storedOffset = offset
     } catch (error) {
-      if (!(error instanceof SentinelError && error.canRetry)) throw error
+      if (!(error instanceof SentinelError && error.code === 'DATABASE_UNAVAILABLE')) throw error
       tell('failed', error)
       return
     }

@@ -50,12 +50,16 @@ interface Slot {
   handler: PartitionHandler | null
   /** Serialises batches, quiet times and the closing of one partition. */
   tail: Promise<void>
+  /** Whether a quiet time waits for its turn: one at a time. */
+  isQuietQueued: boolean
   /** Offset at which the last failure happened, and how often. */
   failedAt: number
   failures: number
 }
 
 const failuresMax = 5
+/** A stop stores what it can for so long; what is left is recovered at the next start. */
+const stopMs = 4_000
 /** So long a step may hold the process before others have a turn. */
 const turnMs = 20
 
@@ -66,6 +70,9 @@ export class StageConsumer {
   private commitOfBatch: EachBatchPayload['commitOffsetsIfNecessary'] | null = null
   private quietTimer: NodeJS.Timeout | undefined
   private stopping = false
+  /** Until when a stop may go on storing what there is. */
+  private stopUntilMs = Number.POSITIVE_INFINITY
+  private memberId = ''
   private joined = false
 
   constructor(options: StageConsumerOptions) {
@@ -95,7 +102,7 @@ export class StageConsumer {
 
   async start(): Promise<void> {
     const { consumer } = this
-    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.onJoin(payload.memberAssignment))
+    consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.onJoin(payload))
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       // an expired session is nothing to die of, but KafkaJS does not come back from every error by itself
       if (!payload.restart && !this.stopping) {
@@ -122,6 +129,7 @@ export class StageConsumer {
   /** Drains, stores and leaves the group. */
   async stop(): Promise<void> {
     this.stopping = true
+    this.stopUntilMs = performance.now() + stopMs
     clearInterval(this.quietTimer)
     for (const { topic, partition } of this.slots.values()) this.consumer.pause([{ topic, partitions: [partition] }])
     await Promise.all(
@@ -138,9 +146,14 @@ export class StageConsumer {
     await this.consumer.disconnect()
   }
 
-  private onJoin(assignment: Record<string, number[]>): void {
+  private onJoin(payload: { memberId: string; memberAssignment: Record<string, number[]> }): void {
+    const { memberId, memberAssignment: assignment } = payload
     this.joined = true
     this.commitOfBatch = null
+    // another member id means that the session had expired: others may have owned the partitions in between
+    const expired = memberId === this.memberId ? [] : [...this.slots.values()]
+    if (memberId !== this.memberId) this.slots.clear()
+    this.memberId = memberId
     const assigned = new Set<string>()
     for (const [topic, partitions] of Object.entries(assignment)) {
       for (const partition of partitions) {
@@ -154,9 +167,19 @@ export class StageConsumer {
         }
         this.consumer.pause([{ topic, partitions: [partition] }])
         if (slot !== undefined) continue
-        const gained: Slot = { topic, partition, handler: null, tail: Promise.resolve(), failedAt: -1, failures: 0 }
+        const gained: Slot = {
+          topic,
+          partition,
+          handler: null,
+          tail: Promise.resolve(),
+          isQuietQueued: false,
+          failedAt: -1,
+          failures: 0,
+        }
         this.slots.set(key, gained)
-        void this.recover(gained)
+        // what an expired owner of ours has in flight ends before the last record that is out is looked up
+        const before = expired.find((candidate) => candidate.topic === topic && candidate.partition === partition)
+        void (before?.tail ?? Promise.resolve()).then(() => this.recover(gained))
       }
     }
     for (const [key] of this.slots) {
@@ -249,12 +272,18 @@ export class StageConsumer {
 
   private async quiet(): Promise<void> {
     await Promise.all(
-      [...this.slots.values()].map((slot) =>
-        this.exclusive(slot, async (handler) => handler.whenQuiet?.(this.context(slot))).catch((error: Error) => {
+      [...this.slots.values()].map(async (slot) => {
+        if (slot.isQuietQueued) return
+        slot.isQuietQueued = true
+        try {
+          await this.exclusive(slot, async (handler) => handler.whenQuiet?.(this.context(slot)))
+        } catch (error) {
           // a group error here heals at the next fetch
-          if (!isGroupError(error)) this.fail(slot, error)
-        }),
-      ),
+          if (!isGroupError(error as Error)) this.fail(slot, error as Error)
+        } finally {
+          slot.isQuietQueued = false
+        }
+      }),
     )
   }
 
@@ -270,7 +299,11 @@ export class StageConsumer {
   private context(slot: Slot, payload?: EachBatchPayload, onInterruption?: (error: Error) => void): BatchContext {
     let turnedMs = performance.now()
     return {
-      current: () => this.holds(slot) && payload?.isStale() !== true && payload?.isRunning() !== false,
+      current: () =>
+        this.holds(slot) &&
+        performance.now() < this.stopUntilMs &&
+        payload?.isStale() !== true &&
+        payload?.isRunning() !== false,
       heartbeat: async () => {
         try {
           await payload?.heartbeat()

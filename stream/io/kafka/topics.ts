@@ -26,16 +26,33 @@ export interface OffsetRange {
 const withIncarnation = ['panes', 'casefile'] as const
 
 /** The incarnation of each partition of `panes` and `casefile`. */
-export type Incarnations = Readonly<Record<(typeof withIncarnation)[number], readonly string[]>>
+export type Incarnations = Readonly<Record<(typeof withIncarnation)[number], readonly string[]>> & {
+  /** Keys that may sign decisions from the start; null where record 0 of `casefile` is gone. */
+  readonly publicKeys: Incarnation['publicKeys'] | null
+}
 
+const connectMs = 10_000
+
+/** @throws BROKER_UNAVAILABLE when no broker answers within ten seconds: the client itself would try for ever */
 export async function withAdmin<T>(kafka: Kafka, use: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin()
-  await admin.connect()
   try {
+    await connectOrThrow(admin)
     return await use(admin)
   } finally {
     await admin.disconnect()
   }
+}
+
+async function connectOrThrow(admin: Admin): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const text = `No broker answers within ${connectMs / 1000} s. Does KAFKA_BROKERS, or kafka.brokers, name it? \`sentinel doctor\` looks.`
+    timer = setTimeout(() => reject(new SentinelError('BROKER_UNAVAILABLE', text)), connectMs)
+  })
+  const connecting = admin.connect()
+  connecting.catch(() => {}) // it may fail long after
+  await Promise.race([connecting, late]).finally(() => clearTimeout(timer))
 }
 
 const triesMax = 40
@@ -138,6 +155,7 @@ export async function ensureIncarnations(
     }
   }
   const found: Record<(typeof withIncarnation)[number], string[]> = { panes: [], casefile: [] }
+  let keys: Incarnation['publicKeys'] | null = null
   const ranges = empty.length > 0 ? await incarnationRanges(kafka, plan) : before
   const first = ranges
     .filter(({ low }) => low === 0)
@@ -150,10 +168,11 @@ export async function ensureIncarnations(
       `${record.topic}/${record.partition} does not begin with its incarnation: it was not made by this program. Take another topics.prefix.`,
     )
     found[name][record.partition] = parsed.data.incarnation
+    if (name === 'casefile') keys = parsed.data.publicKeys
   })
   // record 0 may be gone by retention: the checkpoint knows which incarnation it was
   for (const { name, partition, low } of ranges) if (low > 0) found[name][partition] = ''
-  return found
+  return { ...found, publicKeys: keys }
 }
 
 async function incarnationRanges(kafka: Kafka, plan: TopicPlan) {
