@@ -1,38 +1,26 @@
 /**
- * Scores findings on the Numenta Anomaly Benchmark.
+ * The Numenta Anomaly Benchmark, through Kafka: every series is sent as a metric, a worker judges it, findings are scored.
  *
- *   node --import tsx bench/nab/run.ts --data FOLDER --scorer nab_score.py --findings findings.ndjson [--results FOLDER]
+ *   npm run bench:nab -- --data FOLDER --scorer nab_score.py [--results FOLDER] [--config examples/nab.yaml]
  *
  * The data (https://github.com/numenta/NAB: `data/`, `combined_windows.json`, `profiles.json`) and a scorer, called as
  * `python3 SCORER RESULTS FOLDER --per-series`, are not part of the project: NAB_DATA and NAB_SCORER, or the flags, say
- * where they are. Without them there is nothing to do, and it says so.
+ * where they are. Without them there is nothing to do, and it says so. KAFKA_BROKERS and DATABASE_URL are used where set,
+ * else local services.
  */
 import { spawn } from 'node:child_process'
-import { createReadStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
-import { decodeJson } from '../../stream/contract/encoding.ts'
-import { type Finding, finding } from '../../stream/contract/finding.ts'
-import { readLines } from '../../stream/import/lines.ts'
-import { bySeries, scoreRows } from './scores.ts'
+import { provideServices } from '../../deploy/local/services.ts'
+import { packageFile } from '../../stream/cli/package-file.ts'
+import type { Finding } from '../../stream/contract/finding.ts'
+import { type Judged, judge } from './judge.ts'
+import { bySeries, opens, scoreRows } from './scores.ts'
 import { listSeries, readSeries } from './series.ts'
-
-/** The pane of `examples/nab.yaml`. */
-export const NAB_PANE_MS = 300_000
-
-/** Findings of an NDJSON file, as `casefile` holds them; records of other types are passed over. */
-export async function readFindings(path: string): Promise<Finding[]> {
-  const found: Finding[] = []
-  for await (const line of readLines(createReadStream(path))) {
-    if (line.kind === 'bad') throw new Error(`${path}, line ${line.line}: ${line.reason}`)
-    const record = line.bytes.length === 0 ? undefined : (decodeJson(line.bytes) as { type?: unknown })
-    if (record?.type === 'finding') found.push(finding.parse(record))
-  }
-  return found
-}
 
 /**
  * Writes `<results>/<group>/<series>.csv` for every series, one without findings included.
@@ -74,12 +62,27 @@ export function score(options: {
   })
 }
 
+/** What became of the rows, a line each; @returns also whether every row was accepted, as it has to be */
+export function tell(judged: Judged): { readonly lines: readonly string[]; readonly isWhole: boolean } {
+  const { rows, accepted, late, skewed, rejected, deadLetters, openRows, findings } = judged
+  const told = accepted + late + skewed + rejected
+  const opening = findings.filter(opens).length
+  return {
+    lines: [
+      `${rows} rows: ${accepted} accepted, ${late} late, ${skewed} skewed, ${rejected} rejected; ${deadLetters} dead letters`,
+      `${openRows} of them in panes that are still open at the end of their series, not judged`,
+      `${findings.length} findings, ${opening} of them open an alarm`,
+    ],
+    isWhole: told === rows && skewed === 0 && rejected === 0 && deadLetters === 0,
+  }
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       data: { type: 'string', default: process.env['NAB_DATA'] ?? '' },
       scorer: { type: 'string', default: process.env['NAB_SCORER'] ?? '' },
-      findings: { type: 'string', default: '' },
+      config: { type: 'string', default: packageFile('examples/nab.yaml') },
       results: { type: 'string', default: '' },
     },
   })
@@ -88,20 +91,38 @@ async function main(): Promise<number> {
     ['the scorer (--scorer or NAB_SCORER)', values.scorer],
   ] as const) {
     if (path !== '' && existsSync(path)) continue
-    console.log(`skipped: ${what} ${path === '' ? 'is not given' : `is not at ${path}`}; docs are in bench/nab/run.ts`)
+    console.log(`skipped: ${what} ${path === '' ? 'is not given' : `is not at ${path}`}; docs/benchmarks.md has more`)
     return 0
   }
-  if (values.findings === '') {
-    const series = await listSeries(values.data)
-    console.log(
-      `${series.length} series:\n${series.map((one) => `  ${one.name}`).join('\n')}\n--findings FILE scores them`,
-    )
-    return 0
+  const report = (line: string) => console.error(line)
+  const series = await listSeries(values.data)
+  const services = await provideServices({ report })
+  report(services.kafka.how)
+  report(services.postgres!.how)
+  try {
+    const brokers = 'brokers' in services.kafka ? services.kafka.brokers : []
+    const stop = new AbortController()
+    process.once('SIGINT', () => stop.abort(new Error('interrupted')))
+    const judged = await judge({
+      series,
+      config: values.config,
+      brokers,
+      databaseUrl: services.postgres!.url,
+      report,
+      signal: stop.signal,
+    })
+    const results = values.results === '' ? await mkdtemp(join(tmpdir(), 'nab-')) : values.results
+    const { findings, paneMs } = judged
+    for (const line of await writeScores({ data: values.data, results, findings, paneMs })) console.log(line)
+    const { lines, isWhole } = tell(judged)
+    for (const line of lines) console.log(line)
+    console.log(`scores are in ${results}`)
+    const code = await score({ scorer: values.scorer, results, data: values.data })
+    if (!isWhole) console.error('failed: rows were rejected, or are missing')
+    return isWhole ? code : 1
+  } finally {
+    await services.stop()
   }
-  const results = values.results === '' ? await mkdtemp(join(tmpdir(), 'nab-')) : values.results
-  const findings = await readFindings(values.findings)
-  for (const line of await writeScores({ data: values.data, results, findings, paneMs: NAB_PANE_MS })) console.log(line)
-  return score({ scorer: values.scorer, results, data: values.data })
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href)
