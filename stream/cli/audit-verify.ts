@@ -1,5 +1,5 @@
 import { verifyAuditChain } from '../contract/audit-chain.ts'
-import { decodeJson } from '../contract/encoding.ts'
+import { decodeJson, encode } from '../contract/encoding.ts'
 import { type AuditEntry, auditEntry } from '../contract/incident.ts'
 import { brokerTopic } from '../contract/topics.ts'
 import { SentinelError } from '../errors.ts'
@@ -34,10 +34,10 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   const read = ranges.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
   const progress = terminal.progress({ label: 'audit', total: read.reduce((sum, { from, to }) => sum + to - from, 0) })
   await readRanges(kafka, read, ({ value, partition, offset }) => {
-    const parsed = value === null ? undefined : auditEntry.safeParse(decodeJson(value))
-    if (parsed?.success !== true)
+    const parsed = readEntry(value)
+    if (parsed === null)
       throw new SentinelError('AUDIT_BROKEN', `${topic}/${partition} at ${offset} is no entry of the audit.`)
-    entries.push(parsed.data)
+    entries.push(parsed)
     progress.update(entries.length)
   })
   progress.finish()
@@ -53,4 +53,15 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
     `The audit holds: ${check.entries} entries of ${check.tenants} tenants, each chained to the one before${check.repetitions === 0 ? '' : `; ${check.repetitions} exact repetitions`}.`,
   )
   return 0
+}
+
+/** An entry, if the bytes are exactly those that were written for it. */
+function readEntry(value: Uint8Array | null): AuditEntry | null {
+  if (value === null) return null
+  try {
+    const parsed = auditEntry.safeParse(decodeJson(value))
+    return parsed.success && Buffer.from(encode(parsed.data)).equals(value) ? parsed.data : null
+  } catch {
+    return null
+  }
 }

@@ -61,7 +61,9 @@ export const voteRule = z.strictObject({
   sustain: z
     .union([z.strictObject({ evaluations: z.int().min(1).max(12) }), z.strictObject({ duration })])
     .default({ evaluations: 2 })
-    .describe('evaluations: so many, half a window apart; duration: unbroken for so long'),
+    .describe(
+      'evaluations: so many, half a window apart; duration: unbroken for so long. A window (or the duration, if longer) in which nothing can judge breaks it',
+    ),
 })
 export type VoteRule = z.output<typeof voteRule>
 

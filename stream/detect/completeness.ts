@@ -2,6 +2,7 @@
  * Until when everything is known. A partition of a source says by its watermark that all panes that end at or before it
  * were sent; a pane is complete when every partition that may hold a part of it has said so.
  */
+import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Heartbeat, Idle, PanesRecord } from '../contract/pane.ts'
 
 /** Panes of one scope are complete together: those of a source, or of one partition of a `keyed` source. */
@@ -59,7 +60,7 @@ export class Completeness {
   }
 
   snapshot(): CompletenessSnapshot {
-    const sources = [...this.#sources].sort(([a], [b]) => (a < b ? -1 : 1))
+    const sources = [...this.#sources].sort(([a], [b]) => compareCodeUnits(a, b))
     return {
       watermarkMs: this.#watermarkMs,
       sources: sources.map(([source, { partitions, ...rest }]) => ({
@@ -80,10 +81,14 @@ export class Completeness {
     return this.#sources.get(source)?.paneMs ?? null
   }
 
+  /** Whether its partitions are complete each on its own. */
+  isKeyed(source: string): boolean {
+    return this.#sources.get(source)?.partitioning === 'keyed'
+  }
+
   /** The scope that a part of a pane belongs to. */
   scopeOf(pane: { source: string; partition: number }): Scope {
-    const keyed = this.#sources.get(pane.source)?.partitioning === 'keyed'
-    return { source: pane.source, partition: keyed ? pane.partition : null }
+    return { source: pane.source, partition: this.isKeyed(pane.source) ? pane.partition : null }
   }
 
   /** Everything of this scope up to here is complete; null before every partition that it waits for has spoken. */
@@ -108,7 +113,10 @@ export class Completeness {
   apply(record: Declaration): Advance | null {
     const source = this.#source(record)
     source.partitionCount = record.partitionCount
-    if (record.type === 'source-joined') source.paneMs = record.paneMs
+    if (record.type === 'source-joined') {
+      source.paneMs = record.paneMs
+      source.partitioning = record.partitioning
+    }
     const partition = source.partitions.get(record.partition) ?? { watermarkMs: null, left: false }
     source.partitions.set(record.partition, partition)
     partition.left = record.type === 'source-left'
@@ -144,7 +152,7 @@ export class Completeness {
     if (known !== undefined) return known
     const source: SourceState = {
       partitionCount: record.partitionCount,
-      partitioning: record.type === 'source-joined' ? record.partitioning : 'any',
+      partitioning: 'any', // until a join says otherwise: a heartbeat may come first
       paneMs: null,
       partitions: new Map(),
       frontierMs: null,

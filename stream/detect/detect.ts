@@ -115,6 +115,7 @@ class Detect implements DetectTask {
       case 'source-joined':
       case 'source-left': {
         const advance = this.#completeness.apply(read)
+        if (read.type === 'source-joined') yield* this.#rescope(read.source)
         if (advance !== null) yield* this.#advance(this.#scopeState(advance.scope), advance.frontierMs)
         this.#completeness.settle()
         this.#parts.set('frontier', () => this.#frontierPart())
@@ -165,6 +166,33 @@ class Detect implements DetectTask {
       this.#scopes.set(key, state)
     }
     return state
+  }
+
+  /**
+   * A source whose first declaration was no join was taken as not keyed. When a join says that it is, parts that wait move
+   * to the scopes they belong to; its entities begin anew there, because which partition theirs is nobody knows.
+   */
+  *#rescope(source: string): Step {
+    for (const key of [...this.#scopes.keys()].sort()) {
+      const scope = this.#scopes.get(key)!
+      const { partition } = scope.scope
+      if (scope.scope.source !== source || (partition === null) === !this.#completeness.isKeyed(source)) continue
+      this.#scopes.delete(key)
+      for (const resident of scope.residents) yield* this.#endWithScope(scope, resident)
+      for (const pane of scope.pendingParts()) this.#scopeState(this.#completeness.scopeOf(pane)).addPart(pane)
+    }
+  }
+
+  *#endWithScope(scope: ScopeState, resident: Resident): Step {
+    const { entity, quarantined } = resident
+    const standing = entity?.standingVotes() ?? []
+    this.#removeParts(resident)
+    this.#counts.forgotten++
+    if (standing.length === 0) return
+    const note = 'Its source was declared anew, with another partitioning: its state is dropped, and it begins anew'
+    // The slide that would have come next: after everything that the watermark has passed.
+    const endMs = scope.closedMs! + this.#plan.slideMs
+    yield* this.#bidFarewell('forgotten', { name: entity?.state ?? quarantined!, standing, endMs, note })
   }
 
   *#advance(scope: ScopeState, frontierMs: number): Step {

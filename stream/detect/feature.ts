@@ -132,13 +132,20 @@ export class FeatureTrack {
 
   /**
    * How a detector of values stands: an alarm of a running statistic for `hold` from its time, else the worst over the
-   * values of this slide, or of the last one that had any while that is no longer ago.
+   * values of this slide, or of the last one that had any while that is no longer ago. One value cannot sustain itself:
+   * what stands of an earlier slide is dated by that slide.
    */
-  #standing(chosen: Chosen, evaluationMs: number): { verdict: Verdict; onsetMs: number | null } {
+  #standing(chosen: Chosen, evaluationMs: number): Omit<StandingVerdict, 'group'> {
     const { latest, alarm } = this.#detectorState(chosen)
-    if (alarm !== null && evaluationMs - alarm.endMs < this.#plan.holdMs) return alarm
-    if (latest !== null && evaluationMs - latest.endMs < this.#plan.holdMs) return latest
-    return { verdict: abstention(chosen, 0), onsetMs: null }
+    if (alarm !== null && evaluationMs - alarm.endMs < this.#plan.holdMs) {
+      return { verdict: alarm.verdict, onsetMs: alarm.onsetMs, judgedMs: evaluationMs }
+    }
+    if (latest !== null && evaluationMs - latest.endMs < this.#plan.holdMs) {
+      const { slideMs } = this.#plan
+      const judgedMs = Math.ceil(latest.endMs / slideMs) * slideMs
+      return { verdict: latest.verdict, onsetMs: latest.onsetMs, judgedMs }
+    }
+    return { verdict: abstention(chosen, 0), onsetMs: null, judgedMs: evaluationMs }
   }
 
   #judgeWindow(chosen: Chosen, window: FeatureSample, endMs: number): StandingVerdict {
@@ -146,7 +153,7 @@ export class FeatureTrack {
     if (detector.group !== 'two-sample') throw new TypeError(`${name} does not judge windows`)
     const frozen = this.#reference?.frozen[name]
     if (frozen === undefined) {
-      return { group: 'two-sample', verdict: abstention(chosen, 0), onsetMs: null }
+      return { group: 'two-sample', verdict: abstention(chosen, 0), onsetMs: null, judgedMs: endMs }
     }
     const verdict = checked(
       detector.input === 'numeric'
@@ -155,7 +162,7 @@ export class FeatureTrack {
     )
     const state = this.#detectorState(chosen)
     state.onsetMs = standsOut(verdict) ? (state.onsetMs ?? endMs) : null
-    return { group: 'two-sample', verdict, onsetMs: state.onsetMs }
+    return { group: 'two-sample', verdict, onsetMs: state.onsetMs, judgedMs: endMs }
   }
 
   #judgeValues(at: JudgedSlide): SeriesStat | null {

@@ -31,6 +31,8 @@ export interface Rule {
 export interface Sustain {
   readonly count: number
   readonly spacingMs: number
+  /** A longer time in which nothing could judge ends a run: what was so then says nothing of now. */
+  readonly gapMsMax: number
 }
 
 /** What is done with one feature of a kind of entity. */
@@ -150,8 +152,14 @@ function compileRule(rule: VoteRule, chosen: ReadonlyMap<string, Chosen>, config
 
 /** Unbroken for a duration is agreement at two evaluations that lie so far apart. */
 function compileSustain(sustain: VoteRule['sustain'], config: DetectConfig): Sustain {
-  if ('evaluations' in sustain) return { count: sustain.evaluations, spacingMs: config.window / 2 }
-  return sustain.duration === 0 ? { count: 1, spacingMs: 0 } : { count: 2, spacingMs: sustain.duration }
+  if ('evaluations' in sustain) {
+    return { count: sustain.evaluations, spacingMs: config.window / 2, gapMsMax: config.window }
+  }
+  // Twice the duration would be too little: a sparse series has a value in half a window, say, and 5m to sustain.
+  const gapMsMax = Math.max(config.window, sustain.duration)
+  return sustain.duration === 0
+    ? { count: 1, spacingMs: 0, gapMsMax }
+    : { count: 2, spacingMs: sustain.duration, gapMsMax }
 }
 
 function planFeature(rules: readonly Rule[], feature: string, type: FeatureType): FeaturePlan {

@@ -3,8 +3,9 @@
  *
  * A feature's reference is learned once its slides with rows span `referencePeriod` of event time and are at least as many
  * as `referenceWindows` windows have. Slides at which a vote of the entity was warning or drift are no part of it, nor
- * are those trimmed as outliers. What is kept is a uniform sample of rows, what each detector froze of it, and mean and
- * sd of the judged values, which the running statistics are standardised by. It never changes after that.
+ * of a feature's are those trimmed as outliers of its own series; enough has to remain. What is kept is a uniform sample
+ * of rows, what each detector froze of it (for a feature with outliers: of one without them), and mean and sd of the
+ * judged values, which the running statistics are standardised by. It never changes after that.
  */
 import { idOf } from '../contract/id.ts'
 import type { MomentStat } from './baseline.ts'
@@ -41,6 +42,7 @@ export interface Reference {
   readonly id: string
   readonly fromMs: number
   readonly toMs: number
+  /** Of all slides, outliers of single features too. */
   readonly sample: Rows
   readonly features: readonly FeatureReference[]
 }
@@ -72,7 +74,7 @@ function holds(slide: LearningSlide, learner: Learner): boolean {
   return slide.stats.some(({ feature, type }) => feature === learner.feature && type === learner.type)
 }
 
-/** Whether a feature's reference can be frozen at the end of the last slide. O(slides). */
+/** Whether a feature's reference can be frozen of these slides at the end of the last one. O(slides). */
 export function isReady(slides: readonly LearningSlide[], learner: Learner, plan: Plan): boolean {
   const held = slides.filter((slide) => holds(slide, learner))
   if (held.length < plan.referenceSlides) return false
@@ -80,7 +82,7 @@ export function isReady(slides: readonly LearningSlide[], learner: Learner, plan
 }
 
 /**
- * Learns the references of the features that are ready.
+ * Learns the references of the features that are ready, also without the slides that are outliers of theirs.
  *
  * @param lineage what the reference is of: configuration digest, source, tenant, entity
  * @returns null where none is ready
@@ -91,21 +93,29 @@ export function learnReference(
   plan: Plan,
   lineage: readonly string[],
 ): Reference | null {
-  const ready = learners.filter((learner) => isReady(slides, learner, plan))
+  const ready = learners.flatMap((learner) => {
+    if (!isReady(slides, learner, plan)) return []
+    const kept = withoutOutliers(slides, learner)
+    return isReady(kept, learner, plan) ? [{ learner, kept }] : []
+  })
   if (ready.length === 0) return null
-  const kept = withoutOutliers(slides)
-  const fromMs = kept[0]!.endMs - plan.slideMs
-  const toMs = kept.at(-1)!.endMs
-  const sample = mergeStrata(
-    kept.map((slide) => slide.sample),
-    { rowsMax: plan.referenceRows, partMax: plan.learningRows },
-  )
-  const features = ready.map((learner) => ({
-    feature: learner.feature,
-    type: learner.type,
-    frozen: learner.freeze(new FeatureSample(sample, learner.feature)),
-    standard: standardOf(kept, learner),
-  }))
+  const fromMs = slides[0]!.endMs - plan.slideMs
+  const toMs = slides.at(-1)!.endMs
+  const sampleOf = (kept: readonly LearningSlide[]): Rows =>
+    mergeStrata(
+      kept.map((slide) => slide.sample),
+      { rowsMax: plan.referenceRows, partMax: plan.learningRows },
+    )
+  const sample = sampleOf(slides)
+  const features = ready.map(({ learner, kept }) => {
+    const rows = kept === slides ? sample : sampleOf(kept)
+    return {
+      feature: learner.feature,
+      type: learner.type,
+      frozen: learner.freeze(new FeatureSample(rows, learner.feature)),
+      standard: standardOf(kept, learner),
+    }
+  })
   const names = features.map(({ feature, type }) => `${type}/${feature}`)
   return { id: idOf('reference', ...lineage, fromMs, toMs, ...names), fromMs, toMs, sample, features }
 }
@@ -119,28 +129,27 @@ function standardOf(slides: readonly LearningSlide[], learner: Learner): Standar
   return { mean, sd: Math.sqrt(betweenM2 / (panes - 1)) }
 }
 
-/** Slides without those in which some series stands far out. A constant series (MAD 0) leaves none out. */
-export function withoutOutliers(slides: readonly LearningSlide[]): readonly LearningSlide[] {
-  const series = new Map<string, { endMs: number; mean: number }[]>()
-  for (const slide of slides) {
-    for (const { feature, type, stat } of slide.stats) {
-      const key = `${type}/${feature}`
-      const means = series.get(key)
-      const entry = { endMs: slide.endMs, mean: stat.mean }
-      if (means === undefined) series.set(key, [entry])
-      else means.push(entry)
-    }
-  }
-  const outliers = new Set<number>()
-  for (const means of series.values()) {
-    const middle = median(means.map(({ mean }) => mean))
-    const bound = TRIM_MADS * MAD_TO_SD * median(means.map(({ mean }) => Math.abs(mean - middle)))
-    if (bound === 0) continue
-    const far = means.filter(({ mean }) => Math.abs(mean - middle) > bound)
-    if (far.length > TRIMMED_SHARE_MAX * means.length) continue
-    for (const { endMs } of far) outliers.add(endMs)
-  }
-  return slides.filter((slide) => !outliers.has(slide.endMs))
+/**
+ * Slides without those in which the series of this feature stands far out; the very same list when there are none. Each
+ * feature has its own: with many heavy-tailed ones, hardly a slide would be an outlier of none. A constant series (MAD 0)
+ * leaves none out, nor does a categorical feature, which has no series.
+ */
+export function withoutOutliers(
+  slides: readonly LearningSlide[],
+  learner: Pick<Learner, 'feature' | 'type'>,
+): readonly LearningSlide[] {
+  const means = slides.flatMap(({ endMs, stats }) =>
+    stats
+      .filter(({ feature, type }) => feature === learner.feature && type === learner.type)
+      .map(({ stat }) => ({ endMs, mean: stat.mean })),
+  )
+  if (means.length === 0) return slides
+  const middle = median(means.map(({ mean }) => mean))
+  const bound = TRIM_MADS * MAD_TO_SD * median(means.map(({ mean }) => Math.abs(mean - middle)))
+  if (bound === 0) return slides
+  const outliers = new Set(means.filter(({ mean }) => Math.abs(mean - middle) > bound).map(({ endMs }) => endMs))
+  if (outliers.size === 0 || outliers.size > TRIMMED_SHARE_MAX * means.length) return slides
+  return slides.filter(({ endMs }) => !outliers.has(endMs))
 }
 
 function median(values: number[]): number {

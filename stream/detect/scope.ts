@@ -1,4 +1,5 @@
 /** Entities and unfinished panes of one scope of completeness, and which slide is closed next. */
+import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Pane } from '../contract/pane.ts'
 import type { Scope } from './completeness.ts'
 import type { Entity, EntityName } from './entity.ts'
@@ -82,6 +83,15 @@ export class ScopeState {
     const isKnown = [...parts.keys()].every((key) => this.#residents.has(key))
     const keys = isKnown ? this.#orderedKeys : [...new Set([...this.#orderedKeys, ...parts.keys()])].sort()
     return { keys, parts }
+  }
+
+  /** Parts whose slide is not closed. */
+  *pendingParts(): Iterable<Pane> {
+    for (const entities of this.#pending.values()) for (const parts of entities.values()) yield* parts.values()
+  }
+
+  get residents(): readonly Resident[] {
+    return [...this.#residents.values()].sort((a, b) => compareCodeUnits(a.key, b.key))
   }
 
   resident(key: string): Resident | undefined {

@@ -13,6 +13,11 @@ export interface StandingVerdict {
   readonly group: DetectorGroup
   /** End of the first pane of the run of warnings or alarms that it belongs to; null while there is none. */
   readonly onsetMs: number | null
+  /**
+   * The evaluation at which it was new: earlier than the present one where a value's verdict still stands for want of
+   * another value. A window is judged anew at every slide, and an alarm of a running statistic votes while it is held.
+   */
+  readonly judgedMs: number
 }
 
 /** Of two verdicts the worse; of two as bad the one with the higher score, else the first. */
@@ -25,18 +30,21 @@ export function worseOf<Of extends { readonly verdict: Verdict }>(a: Of, b: Of):
 export interface VoteState {
   /**
    * The present run of evaluations at which a quorum said drift: the first of each stretch of `spacingMs`, and the least
-   * score in it. The last `count` of them are kept.
+   * score in it. The last `count` of them are kept. Verdicts that only stand still are no evaluation of their own: they
+   * count at the one at which they were new.
    */
   agreed: [startMs: number, leastScore: number][]
   /** Least onset of the present run of drift, and of the present run of warnings or worse. */
   driftOnsetMs: number | null
   warningOnsetMs: number | null
+  /** The last evaluation at which a quorum could judge. */
+  judgedMs: number | null
   /** What the last finding said of this vote; `stable` before any. */
   reported: VerdictStatus
 }
 
 export function initialVote(): VoteState {
-  return { agreed: [], driftOnsetMs: null, warningOnsetMs: null, reported: 'stable' }
+  return { agreed: [], driftOnsetMs: null, warningOnsetMs: null, judgedMs: null, reported: 'stable' }
 }
 
 const groupOrder: readonly DetectorGroup[] = ['two-sample', 'sequential', 'anomaly']
@@ -51,7 +59,8 @@ function groupsOf(verdicts: readonly StandingVerdict[]): StandingVerdict[] {
 /**
  * Holds a vote at an evaluation; `state` is changed in place.
  *
- * Fewer groups that can judge than `quorum` is `insufficient`, and such an evaluation neither adds to a run nor breaks it.
+ * Fewer groups that can judge than `quorum` is `insufficient`, and such an evaluation neither adds to a run nor breaks it,
+ * unless more than `gapMsMax` passes without any that can judge. Nor does one at which a quorum has nothing new to say.
  *
  * @returns the vote: its score is the quorum-th largest of its groups', that of a confirmed one the least over the
  *   evaluations that confirm it; `onsetMs` while it is warning or drift
@@ -87,6 +96,13 @@ function decide(
   const judging = groups.filter(({ verdict }) => verdict.status !== 'insufficient')
   if (judging.length < rule.quorum) return { status: 'insufficient', score: 0 }
 
+  if (state.judgedMs !== null && evaluationMs - state.judgedMs > rule.sustain.gapMsMax) {
+    state.agreed = []
+    state.driftOnsetMs = null
+    state.warningOnsetMs = null
+  }
+  state.judgedMs = evaluationMs
+
   const score = judging.map(({ verdict }) => verdict.score).sort((a, b) => b - a)[rule.quorum - 1]!
   const drifting = judging.filter(({ verdict }) => verdict.status === 'drift')
   const warning = judging.filter(({ verdict }) => verdict.status !== 'stable')
@@ -98,7 +114,8 @@ function decide(
     state.agreed = []
     return { status: isWarning ? 'warning' : 'stable', score }
   }
-  agree(state, rule, { evaluationMs, score })
+  const judgedMs = drifting.map((each) => each.judgedMs).sort((a, b) => b - a)[rule.quorum - 1]!
+  agree(state, rule, { judgedMs, score })
   if (state.agreed.length < rule.sustain.count) return { status: 'warning', score }
   return { status: 'drift', score: Math.min(...state.agreed.map(([, least]) => least)) }
 }
@@ -107,10 +124,10 @@ function leastOnset(before: number | null, groups: readonly StandingVerdict[], e
   return Math.min(before ?? evaluationMs, ...groups.map(({ onsetMs }) => onsetMs ?? evaluationMs))
 }
 
-function agree(state: VoteState, rule: Rule, at: { evaluationMs: number; score: number }): void {
+function agree(state: VoteState, rule: Rule, at: { judgedMs: number; score: number }): void {
   const last = state.agreed.at(-1)
-  if (last === undefined || at.evaluationMs - last[0] >= rule.sustain.spacingMs) {
-    state.agreed.push([at.evaluationMs, at.score])
+  if (last === undefined || at.judgedMs - last[0] >= rule.sustain.spacingMs) {
+    state.agreed.push([at.judgedMs, at.score])
     if (state.agreed.length > rule.sustain.count) state.agreed.shift()
   } else {
     last[1] = Math.min(last[1], at.score)

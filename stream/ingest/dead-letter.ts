@@ -6,6 +6,8 @@ import { isEventTime } from './decode/time.ts'
 
 /** Bytes of a value that a dead letter holds. */
 const VALUE_BYTES_MAX = 256 * 1024
+/** Bytes of a key that it is sent under: more than keys are for. */
+const KEY_BYTES_MAX = 4 * 1024
 
 /** What a dead letter needs of its record. `value` is a copy: a held record must not hold the whole fetch it came in. */
 export interface LetterSource {
@@ -20,7 +22,7 @@ export function letterSource(record: LogRecord): LetterSource {
   return {
     offset: record.offset,
     timestampMs: record.timestampMs,
-    key: record.key === null ? '' : Buffer.from(record.key).toString('utf8'),
+    key: record.key === null ? '' : Buffer.from(record.key.subarray(0, KEY_BYTES_MAX)).toString('utf8'),
     value: record.value === null ? null : Uint8Array.prototype.slice.call(record.value, 0, VALUE_BYTES_MAX),
     valueBytes: record.value?.byteLength ?? 0,
   }

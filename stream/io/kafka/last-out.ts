@@ -15,6 +15,7 @@ interface Request {
 
 /** Tasks that start together are answered by one read. */
 const gatherMs = 20
+const tailRecords = 20
 
 /** Finds the last record that a task wrote into its own partition of each of its output topics. */
 export class LastOutReader {
@@ -46,12 +47,15 @@ export class LastOutReader {
         for (const { stage, task } of requests) {
           const range = offsets[task]
           if (!ownedTopics[stage].includes(name) || range === undefined || range.high <= range.low) continue
-          ranges.set(`${topic}/${task}`, { topic, partition: task, from: range.high - 1, to: range.high })
+          // a few more than the last: a record of somebody else's at the end is passed over
+          const from = Math.max(range.low, range.high - tailRecords)
+          ranges.set(`${topic}/${task}`, { topic, partition: task, from, to: range.high })
         }
       }
       await readRanges(kafka, [...ranges.values()], (record) => {
         const lineage = parseLineage(record.headers['sentinel_lineage'])
-        if (lineage !== null)
+        const isOfTask = lineage?.writer.endsWith(`/${record.partition}`) === true
+        if (lineage !== null && isOfTask)
           found.set(`${record.topic}/${record.partition}`, { lineage, id: record.headers['ce_id'] ?? '' })
       })
       for (const request of requests) {

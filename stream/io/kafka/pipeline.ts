@@ -285,20 +285,18 @@ export class KafkaPipeline {
     own: { atLastRecordMs: number | null; silentMs: number },
   ): Promise<number | null> {
     const ranges = await offsetRanges(this.admin, source.topic)
-    const self = this.ingestHandlers.get(`${source.topic}/${partition}`)!
+    if (ranges === null) return null
+    const consumer = this.consumers.get('ingest')!
+    const isRead = (at: number) => consumer.reached(source.topic, at) >= ranges[at]!.high
     // silence of the broker, or of ourselves, is not silence of the source
-    if (ranges === null || self.next < ranges[partition]!.high) return null
+    if (!isRead(partition)) return null
     const others: PartitionClock[] = []
     const elsewhere: number[] = []
     for (const other of ranges.keys()) {
       if (other === partition) continue
       const handler = this.ingestHandlers.get(`${source.topic}/${other}`)
       if (handler === undefined) elsewhere.push(other)
-      else
-        others.push({
-          watermarkMs: handler.runner.task.watermarkMs,
-          silent: handler.silent && handler.next >= ranges[other]!.high,
-        })
+      else others.push({ watermarkMs: handler.runner.task.watermarkMs, silent: handler.silent && isRead(other) })
     }
     if (elsewhere.length > 0) {
       const clocks = await clocksFromPanes(this.options.kafka, this.admin, {
@@ -308,7 +306,18 @@ export class KafkaPipeline {
       })
       for (const other of elsewhere) others.push(clocks.get(other) ?? { watermarkMs: null, silent: true })
     }
-    return raisedWatermark(own, others)
+    return raisedWatermark(own, others) ?? (own.atLastRecordMs === null ? this.leastOfOtherSources(source) : null)
+  }
+
+  /** Where a source goes that has no time of its own, empty as it is: along with the others, which wait for it. */
+  private leastOfOtherSources(source: SourceConfig): number | null {
+    let least: number | null = null
+    for (const [key, { runner }] of this.ingestHandlers) {
+      const { watermarkMs } = runner.task
+      if (key.startsWith(`${source.topic}/`) || watermarkMs === null) continue
+      least = Math.min(least ?? watermarkMs, watermarkMs)
+    }
+    return least
   }
 
   private async openJudging(stage: 'detect' | 'respond', topic: string, partition: number): Promise<PartitionHandler> {

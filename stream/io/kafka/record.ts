@@ -17,6 +17,9 @@ export function toLogRecord(topic: string, partition: number, message: KafkaMess
   }
 }
 
+/** Only a replay sets these, in memory; on a broker somebody else did. */
+const replayHeaders = new Set(['sentinel_frontier', 'sentinel_offset'])
+
 const none: Readonly<Record<string, string>> = Object.freeze({})
 
 /** Headers as text; of a repeated one, the last value. */
@@ -26,6 +29,7 @@ function plainHeaders(headers: IHeaders | undefined): Readonly<Record<string, st
   if (names.length === 0) return none
   const plain: Record<string, string> = Object.create(null)
   for (const name of names) {
+    if (replayHeaders.has(name)) continue
     const value = headers[name]
     const last = Array.isArray(value) ? value.at(-1) : value
     if (last !== undefined) plain[name] = last.toString()

@@ -36,10 +36,20 @@ async function flush(
     const { sent, error } = await producer.send(runner.pending())
     runner.acknowledge(sent)
     if (error === undefined) continue
+    if (isTooLarge(error)) {
+      const text = `${runner.context.writer} made a record that the broker refuses as too large: raise max.message.bytes of our topics.`
+      throw new SentinelError('INVARIANT_BROKEN', text, { cause: error })
+    }
     await context.heartbeat()
     await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
     if (readLastOut !== undefined && runner instanceof JudgingRunner) runner.dropWritten(await readLastOut())
   }
+}
+
+/** What no repetition mends. */
+function isTooLarge(error: Error): boolean {
+  const { type, cause } = error as { type?: string; cause?: unknown }
+  return type === 'MESSAGE_TOO_LARGE' || (cause instanceof Error && isTooLarge(cause))
 }
 
 export interface IngestHandlerOptions {

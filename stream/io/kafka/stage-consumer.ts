@@ -52,6 +52,8 @@ interface Slot {
   tail: Promise<void>
   /** Whether a quiet time waits for its turn: one at a time. */
   isQuietQueued: boolean
+  /** First offset not fetched yet: markers of transactions take offsets too, and never reach a handler. */
+  reached: number
   /** Offset at which the last failure happened, and how often. */
   failedAt: number
   failures: number
@@ -96,8 +98,10 @@ export class StageConsumer {
     return this.joined && [...this.slots.values()].every(({ handler }) => handler !== null)
   }
 
-  get handlers(): PartitionHandler[] {
-    return [...this.slots.values()].flatMap(({ handler }) => handler ?? [])
+  /** First offset of a partition that was not read yet, whether its offsets hold records or not. */
+  reached(topic: string, partition: number): number {
+    const slot = this.slots.get(`${topic}/${partition}`)
+    return Math.max(slot?.reached ?? 0, slot?.handler?.next ?? 0)
   }
 
   async start(): Promise<void> {
@@ -114,6 +118,11 @@ export class StageConsumer {
           ),
         )
       }
+    })
+    consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+      const slot = this.slots.get(`${payload.topic}/${payload.partition}`)
+      // nothing but markers, or records of a transaction that was given up
+      if (slot !== undefined && payload.batchSize === 0) slot.reached = Number(payload.lastOffset) + 1
     })
     await consumer.connect()
     await consumer.subscribe({ topics: [...this.options.topics], fromBeginning: true })
@@ -173,6 +182,7 @@ export class StageConsumer {
           handler: null,
           tail: Promise.resolve(),
           isQuietQueued: false,
+          reached: 0,
           failedAt: -1,
           failures: 0,
         }
@@ -232,12 +242,14 @@ export class StageConsumer {
       slot.failures = 0
       // what the handler did not take is delivered again: the next fetch begins at its own position
       payload.resolveOffset(String(handler.next - 1))
+      const last = batch.messages.at(-1)
+      if (last !== undefined && handler.next > Number(last.offset)) slot.reached = Number(batch.lastOffset()) + 1
       this.options.onBatch({
         topic: batch.topic,
         partition: batch.partition,
         records: handler.next - before,
         durationMs: performance.now() - startedMs,
-        lag: Number(batch.highWatermark) - handler.next,
+        lag: Number(batch.highWatermark) - this.reached(batch.topic, batch.partition),
       })
     }).catch((error: Error) => {
       interruption ??= this.fail(slot, error)
