@@ -78,6 +78,18 @@ describe('completeness', () => {
     expect(completeness.watermarkMs).toBe(200)
   })
 
+  it('takes a source as keyed when it joins, though a heartbeat came first', () => {
+    const completeness = new Completeness()
+    apply(completeness, heartbeat('keyed', 0, 2, 100))
+    expect(completeness.scopeOf({ source: 'keyed', partition: 0 }).partition).toBeNull()
+    apply(completeness, joined('keyed', 0, 2, 'keyed'))
+    expect(completeness.scopeOf({ source: 'keyed', partition: 0 }).partition).toBe(0)
+    expect(apply(completeness, heartbeat('keyed', 0, 2, 500))).toEqual({
+      scope: { source: 'keyed', partition: 0 },
+      frontierMs: 500,
+    })
+  })
+
   it('comes back from its snapshot', () => {
     const completeness = new Completeness()
     apply(completeness, joined('logs', 0, 2))

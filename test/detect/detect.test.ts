@@ -200,6 +200,32 @@ describe('detect', () => {
     expect(harness.task.watermarkMs).toBeNull()
   })
 
+  it.each([false, true])('keeps what waits when a source turns out to be keyed (restarted: %s)', (isRestarted) => {
+    const harness = new Harness()
+    harness.heartbeat('logs', 0, 2, 0)
+    for (let startMs = 0; startMs < slideMs; startMs += 10_000) harness.feed(servicePane(startMs))
+    harness.join('logs', 2, { partitioning: 'keyed' })
+    if (isRestarted) harness.restart()
+    harness.heartbeat('logs', 0, 2, slideMs)
+    expect(harness.measurements.map(({ count }) => count)).toEqual([30 * servicePane(0).count])
+  })
+
+  it('begins an entity anew when its source turns out to be keyed', () => {
+    const harness = new Harness()
+    harness.heartbeat('logs', 0, 1, 0)
+    for (let startMs = 0; startMs < 2 * slideMs; startMs += 10_000) {
+      harness.feed(servicePane(startMs))
+      if (startMs + 10_000 !== slideMs) continue
+      harness.heartbeat('logs', 0, 1, slideMs)
+      harness.join('logs', 1, { partitioning: 'keyed' })
+      expect(harness.task.entityCount).toBe(0)
+    }
+    harness.heartbeat('logs', 0, 1, 2 * slideMs)
+    expect(harness.task.entityCount).toBe(1)
+    expect(harness.measurements.map(({ count }) => count)).toEqual([1, 1].map(() => 30 * servicePane(0).count))
+    expect(harness.findings).toEqual([])
+  })
+
   it('stops at a record that is none, and says where it is', () => {
     const harness = new Harness()
     const feedBad = (bytes: Uint8Array) => () => harness.feedBytes(bytes)

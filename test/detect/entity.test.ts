@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Verdict } from '../../stream/contract/verdict.ts'
+import type { Verdict, VerdictStatus } from '../../stream/contract/verdict.ts'
 import { runEntity } from './entity-run.ts'
 import { type ConfigInput, Harness } from './harness.ts'
 import { paneOf } from './panes.ts'
@@ -72,6 +72,33 @@ describe('an error rate that is high now and then', () => {
     expect(harness.findings.at(-1)!.votes).toMatchObject([
       { vote: 'errors', status: 'warning', onsetMs: hourMs + 70_000 },
     ])
+  })
+})
+
+describe('a service of two rows a minute', () => {
+  function play(errorsAt: ReadonlySet<number>): VerdictStatus[] {
+    const harness = new Harness()
+    harness.join('logs', 1)
+    const endMs = 12 * hourMs
+    for (let startMs = 0; startMs < endMs; startMs += 30_000) {
+      const isBad = errorsAt.has(startMs)
+      const rows = Array.from({ length: isBad ? 30 : 1 }, (_, index) => ({
+        hash: startMs + index,
+        rates: { error: isBad && index < 15 },
+      }))
+      harness.feed(paneOf({ entity: 'service:a', kind: 'service', startMs, rows }))
+    }
+    harness.heartbeat('logs', 0, 1, endMs)
+    return harness.findings.flatMap(({ votes }) =>
+      votes.flatMap(({ vote, status, changed }) => (vote === 'errors' && changed ? [status] : [])),
+    )
+  }
+
+  it('is warned of for one bad minute, which does not sustain itself, and drifts for two', () => {
+    const atMs = 10 * hourMs
+    expect(play(new Set([atMs]))).not.toContain('drift')
+    expect(play(new Set([atMs]))).toContain('warning')
+    expect(play(new Set([atMs, atMs + 10 * minuteMs]))).toContain('drift')
   })
 })
 

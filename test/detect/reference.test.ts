@@ -54,11 +54,40 @@ describe('learnReference', () => {
 
   it('leaves out slides that lie far from the others, unless many do', () => {
     const outlying = slides(100, (index) => (index >= 40 && index < 46 ? 5 : 0))
-    expect(withoutOutliers(outlying).length).toBe(94)
+    expect(withoutOutliers(outlying, learner).length).toBe(94)
     const twoLevels = slides(100, (index) => (index % 4 === 0 ? 5 : 0))
-    expect(withoutOutliers(twoLevels).length).toBe(100)
+    expect(withoutOutliers(twoLevels, learner).length).toBe(100)
     const cycle = slides(288, (index) => Math.sin((2 * Math.PI * index) / 288))
-    expect(withoutOutliers(cycle).length).toBe(288)
+    expect(withoutOutliers(cycle, learner).length).toBe(288)
+  })
+
+  it('trims each feature by its own series: outliers of others take nothing from it', () => {
+    const count = 80
+    const names = Array.from({ length: 20 }, (_, feature) => `f${feature}`)
+    // Every slide is an outlier of some feature: feature f is far out in slides 4f … 4f + 3, 5 % of them.
+    const each = slides(count).map((slide, index) => ({
+      ...slide,
+      stats: names.map((feature, at) => {
+        const [own] = slide.stats
+        const mean = own!.stat.mean + (Math.floor(index / 4) === at ? 50 : 0)
+        return { ...own!, feature, stat: { ...own!.stat, mean } }
+      }),
+    }))
+    const learners = names.map((feature) => ({ ...learner, feature }))
+    const reference = learnReference(each, learners, plan, ['a'])!
+    // Features 0 and 19 lose slides at an end; all the others span the period without theirs.
+    expect(reference.features.map(({ feature }) => feature)).toEqual(names)
+    for (const { standard } of reference.features) expect(standard!.mean).toBeCloseTo(0, 0)
+  })
+
+  it('freezes rows without those of outlying slides, and waits when too little remains', () => {
+    const outlying = (index: number) => (index >= 69 && index < 72 ? 50 : 0)
+    const early = (index: number) => (index < 3 ? 50 : 0)
+    const { frozen } = learnReference(slides(75, outlying), [learner], plan, ['a'])!.features[0]!
+    expect(Math.max(...(frozen['rows'] as number[]))).toBeLessThan(10)
+    expect(learnReference(slides(72, early), [learner], plan, ['a'])).toBeNull()
+    expect(learnReference(slides(74, early), [learner], plan, ['a'])).toBeNull()
+    expect(learnReference(slides(75, early), [learner], plan, ['a'])).not.toBeNull()
   })
 })
 

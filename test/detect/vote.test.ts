@@ -7,17 +7,18 @@ import { holdVote, initialVote, type StandingVerdict } from '../../stream/detect
 
 const rule: Rule = {
   ...{ vote: 'drift', problem: 'drift', features: 'every numeric', detectors: [] },
-  ...{ quorum: 2, sustain: { count: 2, spacingMs: 30 } },
+  ...{ quorum: 2, sustain: { count: 2, spacingMs: 30, gapMsMax: 60 } },
 }
 const scores = { insufficient: 0, stable: 1, warning: 4, drift: 7 }
 
 const verdict = (
   group: DetectorGroup,
   status: VerdictStatus,
-  options: { score?: number; onsetMs?: number; detector?: string } = {},
+  options: { score?: number; onsetMs?: number; judgedMs?: number; detector?: string } = {},
 ): StandingVerdict => ({
   group,
   onsetMs: options.onsetMs ?? null,
+  judgedMs: options.judgedMs ?? Number.NaN, // course() fills in the present evaluation
   verdict: {
     ...{ detector: options.detector ?? group, status, score: options.score ?? scores[status] },
     ...{ statistic: 0, effect: 0, threshold: 0, sampleCount: 1 },
@@ -34,9 +35,11 @@ const disagree = three('drift', 'stable', 'stable')
 
 function course(evaluations: readonly (readonly StandingVerdict[])[], of: Rule = rule, everyMs = 10): Vote[] {
   const state = initialVote()
-  return evaluations.map((verdicts, index) =>
-    holdVote(state, of, { feature: 'x', evaluationMs: (index + 1) * everyMs, verdicts }),
-  )
+  return evaluations.map((named, index) => {
+    const evaluationMs = (index + 1) * everyMs
+    const verdicts = named.map((each) => (Number.isNaN(each.judgedMs) ? { ...each, judgedMs: evaluationMs } : each))
+    return holdVote(state, of, { feature: 'x', evaluationMs, verdicts })
+  })
 }
 const statuses = (votes: readonly Vote[]): VerdictStatus[] => votes.map(({ status }) => status)
 
@@ -86,6 +89,27 @@ describe('holdVote', () => {
     ])
   })
 
+  it('ends a run when nothing could judge for longer than its gap, and dates the next one anew', () => {
+    const gap = (evaluations: number) => Array.from({ length: evaluations }, () => abstain)
+    expect(course([agree, ...gap(5), agree]).at(-1)).toMatchObject({ status: 'drift', onsetMs: 10 })
+    expect(course([agree, ...gap(6), agree]).at(-1)).toMatchObject({ status: 'warning', onsetMs: 80 })
+    const warned = three('warning', 'warning', 'stable')
+    expect(course([warned, ...gap(6), warned]).at(-1)).toMatchObject({ status: 'warning', onsetMs: 80 })
+  })
+
+  it('does not let one value sustain itself: while it only stands it neither adds to a run nor breaks it', () => {
+    const lone = { ...rule, quorum: 1 }
+    const oneValue = (judgedMs: number) => [verdict('anomaly', 'drift', { judgedMs })]
+    const standing = [oneValue(10), oneValue(10), oneValue(10), oneValue(10), oneValue(10)]
+    expect(statuses(course(standing, lone))).toEqual(standing.map(() => 'warning'))
+    expect(statuses(course([...standing, oneValue(60)], lone)).at(-1)).toBe('drift')
+    // Two values that lie closer together than it takes do not count more for standing on.
+    expect(statuses(course([oneValue(10), oneValue(20), oneValue(20), oneValue(20)], lone)).at(-1)).toBe('warning')
+    // Of two groups both need something new.
+    const pair = (judgedMs: number) => [verdict('two-sample', 'drift'), ...oneValue(judgedMs)]
+    expect(statuses(course([pair(10), pair(10), pair(10), pair(10)])).at(-1)).toBe('warning')
+  })
+
   it('warns when a quorum is at warning or worse', () => {
     expect(statuses(course([three('warning', 'drift', 'stable')]))).toEqual(['warning'])
   })
@@ -103,14 +127,14 @@ describe('holdVote', () => {
   })
 
   it('takes a duration as unbroken agreement for so long', () => {
-    const lone = { ...rule, quorum: 1, sustain: { count: 2, spacingMs: 10 } }
+    const lone = { ...rule, quorum: 1, sustain: { count: 2, spacingMs: 10, gapMsMax: 60 } }
     const [drift, stable] = [[verdict('anomaly', 'drift')], [verdict('anomaly', 'stable')]]
     expect(statuses(course([drift, stable, drift, drift], lone))).toEqual(['warning', 'stable', 'warning', 'drift'])
-    expect(statuses(course([drift], { ...lone, sustain: { count: 1, spacingMs: 0 } }))).toEqual(['drift'])
+    expect(statuses(course([drift], { ...lone, sustain: { count: 1, spacingMs: 0, gapMsMax: 60 } }))).toEqual(['drift'])
   })
 
   it('dates a drift by the least onset of the groups that said so, through the whole run, and not by earlier warnings', () => {
-    const lone = { ...rule, quorum: 1, sustain: { count: 2, spacingMs: 10 } }
+    const lone = { ...rule, quorum: 1, sustain: { count: 2, spacingMs: 10, gapMsMax: 60 } }
     const votes = course(
       [
         [verdict('anomaly', 'warning', { onsetMs: 3 })],

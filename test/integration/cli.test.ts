@@ -1,0 +1,106 @@
+/** The commands against a real broker and database: what they do, and with which code they end. */
+import { writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { topicNames } from '../../stream/contract/topics.ts'
+import { offsetRanges } from '../../stream/io/kafka/topics.ts'
+import { sentinel } from './child.ts'
+import { createWorld, ownNames, servicesMissing, testFolder, writeConfig } from './world.ts'
+
+describe.skipIf(servicesMissing)('the command line', () => {
+  it('makes topics and tables, and finds nothing wrong then', async () => {
+    const { configPath, prefix, admin, pool, schema } = await createWorld()
+    const config = ['--config', configPath]
+    const missing = await sentinel(['topics', ...config]).end()
+    expect(missing.code, missing.stderr).toBe(1)
+    const created = await sentinel(['topics', '--create', ...config]).end()
+    expect(created.code, created.stderr).toBe(0)
+    const topics = await admin.listTopics()
+    for (const name of topicNames) expect(topics).toContain(`${prefix}sentinel.${name}.v1`)
+
+    const [checked, migrated, doctor, verified] = await Promise.all([
+      sentinel(['config', 'check', ...config]).end(),
+      sentinel(['migrate', ...config]).end(),
+      sentinel(['doctor', ...config]).end(),
+      sentinel(['audit', 'verify', ...config]).end(),
+    ])
+    expect(checked.code, checked.stderr).toBe(0)
+    expect(checked.stdout).toContain(prefix)
+    expect(migrated.code, migrated.stderr).toBe(0)
+    expect(migrated.stdout).toContain(`schema ${schema}: applied 000001`)
+    expect((await pool.query(`select count(*)::int as count from ${schema}.measurements`)).rows).toEqual([{ count: 0 }])
+    expect(doctor.code, doctor.stdout).toBe(0)
+    expect(doctor.stdout).toMatch(/ok {4}source logs: .*, 2 partitions, 0 records/)
+    expect(verified.code, verified.stderr).toBe(0)
+    expect(verified.stdout).toContain('0 entries')
+  })
+
+  it('sends the rows of a file that can be read, and says which cannot', async () => {
+    const { prefix, admin } = await ownNames()
+    const folder = await testFolder()
+    const csv = join(folder, 'cpu.csv')
+    await writeFile(csv, 'time,value\n2026-01-05T00:00:00Z,1.5\nnever,2\n2026-01-05T00:01:00Z,3\n')
+    const ndjson = join(folder, 'lines.ndjson')
+    await writeFile(ndjson, '{"time":1}\n{"time":\n{"time":2}\n')
+    const topic = `${prefix}rows`
+    const rows = await sentinel(
+      ['produce', '--file', csv, '--topic', topic, '--create', '1', '--time-column', 'time', '--name', 'cpu'],
+      { cwd: folder },
+    ).end()
+    expect(rows.code, rows.stderr).toBe(1)
+    expect(rows.stderr).toMatch(/line 3: /)
+    expect(await offsetRanges(admin, topic)).toEqual([{ low: 0, high: 2 }])
+    const lines = await sentinel(['produce', '--file', ndjson, '--topic', topic], { cwd: folder }).end()
+    expect(lines.code, lines.stderr).toBe(1)
+    expect(lines.stderr).toMatch(/line 2: /)
+    expect(await offsetRanges(admin, topic)).toEqual([{ low: 0, high: 4 }])
+    const nowhere = await sentinel(['produce', '--file', ndjson, '--topic', `${prefix}nowhere`], { cwd: folder }).end()
+    expect(nowhere.code, nowhere.stderr).toBe(66)
+  })
+
+  it('simulates as fast as it goes', async () => {
+    const { prefix, admin } = await ownNames()
+    const args = ['--speed', '0', '--from', '2026-01-05T00:00:00Z', '--duration', '10m', '--prefix', prefix]
+    const { code, stderr } = await sentinel(['simulate', ...args], { cwd: await testFolder() }).end()
+    expect(code, stderr).toBe(0)
+    for (const name of ['logs', 'predictions']) {
+      const ranges = (await offsetRanges(admin, `${prefix}${name}`))!
+      expect(ranges.length).toBe(2)
+      for (const { high } of ranges) expect(high).toBeGreaterThan(0)
+    }
+  })
+
+  it('ends with a code that says what is wrong', async () => {
+    const folder = await testFolder()
+    const path = await writeConfig(folder, 'sentinel.yaml', { prefix: 'nowhere.', schema: 'nowhere' })
+    const broken = join(folder, 'broken.yaml')
+    await writeFile(broken, 'detect:\n  windw: 1h\n')
+    const closed = await closedPort()
+    const env = { KAFKA_BROKERS: `127.0.0.1:${closed}` }
+    const [unknown, invalid, check, away, absent] = await Promise.all([
+      sentinel(['simulat']).end(),
+      sentinel(['run', '--config', broken]).end(),
+      sentinel(['config', 'check', '--config', broken]).end(),
+      sentinel(['topics', '--config', path], { env }).end(),
+      sentinel(['run', '--config', join(folder, 'absent.yaml')]).end(),
+    ])
+    expect(unknown.code, unknown.stderr).toBe(64)
+    expect(unknown.stderr).toContain('did you mean "sentinel simulate"?')
+    expect([invalid.code, check.code], check.stderr).toEqual([78, 78])
+    expect(check.stderr).toContain('window')
+    expect(away.code, away.stderr).toBe(69)
+    expect(absent.code, absent.stderr).toBe(66)
+  })
+})
+
+/** A port on which nobody listens: one that was free a moment ago. */
+function closedPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number }
+      server.close(() => resolve(port))
+    })
+  })
+}
