@@ -76,7 +76,7 @@ export class Driver {
       pipeline: options.pipeline,
       sourcePartitions: options.sourcePartitions,
       partitions: partitions as Record<TopicName, number>,
-      clock: () => 1_700_000_000_000,
+      clock: () => 1_800_000_000_000, // after the traffic: its first event is of the present
     })
     this.input = [...input]
   }

@@ -18,8 +18,8 @@ export interface ReplayPoint {
 interface Slice {
   readonly startMs: number
   readonly endMs: number
-  /** Of its first contribution. Later ones come from higher offsets, or from the same run of candidates. */
-  readonly replay: ReplayPoint
+  /** The lowest of its contributions: an event in range may be folded before candidates that were read before it. */
+  replay: ReplayPoint
   readonly panes: Map<string, PaneBuilder>
 }
 
@@ -64,6 +64,7 @@ export class OpenPanes {
       slice = this.#slices.get(endMs) ?? this.#open(endMs, origin.replay)
       this.#last = slice
     }
+    if (origin.replay.offset < slice.replay.offset) slice.replay = origin.replay
     let pane = slice.panes.get(row.entity)
     if (pane === undefined) {
       let { entity } = row

@@ -114,6 +114,11 @@ describe('recovery of a run', () => {
       6,
     ],
     [
+      'begins at a candidate that an event in range, read later, brought into the same pane',
+      written(6, [[100], [135], [130], [142], [143], { raiseToMs: 900 }]),
+      5,
+    ],
+    [
       'folds in the order of the raises, also at one position',
       written(4, [[100], [509, 503.5], [501, 500.5], { raiseToMs: 445 }, { raiseToMs: 455 }, { raiseToMs: 900 }]),
       3,

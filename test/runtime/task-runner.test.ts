@@ -148,10 +148,12 @@ describe('the discipline of a task', () => {
     const task = {
       *step({ offset }: LogRecord) {
         order.push(String(offset))
+        yield null
       },
       *applyIdle() {
         pendingIdle = null
         order.push('idle')
+        yield null
       },
       opening: () => [],
       endOfBatch: () => [],
