@@ -40,20 +40,12 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   if (loaded === undefined) return 1
   const { config } = loaded
   const kafka = createKafka(config.kafka, () => {})
-  const isUp = await check('broker', async () => {
-    const admin = kafka.admin({ retry: { retries: 1 } })
-    try {
-      await admin.connect()
+  const isUp = await check('broker', () =>
+    withAdmin(kafka, async (admin) => {
       const { brokers, clusterId } = await admin.describeCluster()
       return `${brokers.length} of cluster ${clusterId} at ${config.kafka.brokers.join(', ')}`
-    } catch (cause) {
-      throw new Error(
-        `nothing answers at ${config.kafka.brokers.join(', ')}; set KAFKA_BROKERS or kafka.brokers (${(cause as Error).message})`,
-      )
-    } finally {
-      await admin.disconnect()
-    }
-  })
+    }),
+  )
   if (isUp) {
     await withAdmin(kafka, async (admin) => {
       const existing = new Set(await admin.listTopics())

@@ -92,7 +92,7 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
   const existing = new Set(await admin.listTopics())
   const missing = topicNames.filter((name) => !existing.has(brokerTopic(name, plan.prefix)))
   if (missing.length > 0) {
-    await admin.createTopics({
+    await createTopics(admin, {
       waitForLeaders: true,
       topics: missing.map((name) => ({
         topic: brokerTopic(name, plan.prefix),
@@ -121,6 +121,19 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
     )
   }
   return missing.map((name) => brokerTopic(name, plan.prefix))
+}
+
+/** A broker that has just come back may not count for the replication factor yet. */
+async function createTopics(admin: Admin, topics: Parameters<Admin['createTopics']>[0]): Promise<void> {
+  for (let triesLeft = triesMax / 4; ; triesLeft--) {
+    try {
+      await admin.createTopics(topics)
+      return
+    } catch (error) {
+      if ((error as { type?: string }).type !== 'INVALID_REPLICATION_FACTOR' || triesLeft === 0) throw error
+      await new Promise((resolve) => setTimeout(resolve, 4 * retryDelayMs))
+    }
+  }
 }
 
 /**
