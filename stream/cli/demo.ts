@@ -266,7 +266,7 @@ function whereNext(
 function verdictOf(outcome: StoryOutcome, terminal: Terminal): number {
   const summary = outcome.incidents.map(({ title, entities, status, resolution }) => [
     title,
-    entities.map(({ entity }) => entity.slice(entity.indexOf(':') + 1)).join(', '),
+    [...new Set(entities.map(({ entity }) => entity.slice(entity.indexOf(':') + 1)))].join(', '),
     status,
     resolution ?? '',
   ])

@@ -101,7 +101,9 @@ function defaultText(flag: Flags[string]): string {
 }
 
 function exitCodeLines(command: AnyCommand, columns: number): string[] {
-  const codes = { 0: sharedExitCodes[0]!, 64: sharedExitCodes[64]!, ...command.exitCodes }
+  // 1 and 65 mean something of their own where they occur
+  const { 1: _no, 65: _broken, ...shared } = sharedExitCodes
+  const codes = { ...shared, ...command.exitCodes }
   return Object.entries(codes).flatMap(([code, meaning]) => entry(code, meaning as string, columns))
 }
 
