@@ -42,6 +42,7 @@ describe.skipIf(servicesMissing)('a worker process', () => {
       measured.push((await world.ends()).measurements)
     }
     const last = workerProcess(world.configPath)
+    await last.says(/^ready/m)
     await world.settled()
     expect((await last.terminate()).code, last.stderr).toBe(0)
     expect(differences(await contents(world), expected), `seed ${seed}`).toEqual([])
