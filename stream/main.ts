@@ -1,10 +1,9 @@
 #!/usr/bin/env node
 /** The command line: reads it, wires a terminal and signals, runs one command. */
-import { readFileSync } from 'node:fs'
 import { parseCommandLine } from './cli/args.ts'
 import { commands } from './cli/commands.ts'
 import { commandHelp, overviewHelp } from './cli/help.ts'
-import { packageFile } from './cli/package-file.ts'
+import { packageVersion } from './cli/package-file.ts'
 import { createTerminal } from './cli/terminal.ts'
 import { terminalWishes } from './config/environment.ts'
 import { processEnvironment } from './config.ts'
@@ -19,7 +18,7 @@ const terminal = createTerminal({
 
 async function main(argv: readonly string[]): Promise<number> {
   const invocation = parseCommandLine(argv, commands)
-  const { version } = JSON.parse(readFileSync(packageFile('package.json'), 'utf8')) as { version: string }
+  const version = packageVersion()
   if (invocation.kind === 'version') {
     terminal.print(version)
     return 0

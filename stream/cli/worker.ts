@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import type { Config, LoadedConfig } from '../config.ts'
 import type { Decision } from '../contract/case.ts'
 import type { Emission } from '../contract/stage.ts'
-import { brokerTopic, type TopicName } from '../contract/topics.ts'
+import type { TopicName } from '../contract/topics.ts'
 import { SentinelError } from '../errors.ts'
 import { type Component, createHealth } from '../io/http/health.ts'
 import { resolveSigningKey } from '../io/http/keys.ts'
@@ -22,6 +22,7 @@ import { createSink, type Sink } from '../io/postgres/sink.ts'
 import type { ReadModel } from '../read-model.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { StageName } from '../topology.ts'
+import { packageVersion } from './package-file.ts'
 import { sampleMetrics } from './worker-metrics.ts'
 
 export interface WorkerOptions {
@@ -158,7 +159,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     began.push(async () => {
       for (const timer of timers) clearInterval(timer)
     })
-    telemetry.started({ version: '0.1.0', roles })
+    telemetry.started({ version: packageVersion(), roles })
     return {
       api,
       token,
@@ -282,9 +283,4 @@ async function dropOld(sink: Sink, config: Config, telemetry: Telemetry): Promis
   } catch (error) {
     telemetry.failed(error, { stage: 'store', willRetry: true })
   }
-}
-
-/** Names of our topics that a person may want to read, as the broker knows them. */
-export function publicTopic(config: Config, name: TopicName): string {
-  return brokerTopic(name, config.topics.prefix)
 }
