@@ -67,6 +67,11 @@ export interface Decoder {
    * @returns at least one observation, or why there is none
    */
   decode(value: Uint8Array | null, recordTimestampMs: number): readonly Observation[] | Rejected
+  /**
+   * The same from a value that is parsed already: what a schema of the registry gave, or one that was looked at to find
+   * its format. Absent for formats that are not JSON.
+   */
+  read?(json: unknown, recordTimestampMs: number): readonly Observation[] | Rejected
 }
 
 export function isRejected(result: readonly Observation[] | Rejected): result is Rejected {

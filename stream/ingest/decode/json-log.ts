@@ -15,7 +15,7 @@
  * would be late. Time and service must be there.
  */
 import type { Decoder, Observation, Rejected } from './decoder.ts'
-import { isObject, type JsonObject, numberMember, parseJson, textMember } from './json.ts'
+import { isObject, type JsonObject, jsonDecoder, numberMember, textMember } from './json.ts'
 import { rejectedTime, timeMember } from './time.ts'
 
 const notObject: Rejected = { code: 'invalid', reason: 'a log line is a JSON object' }
@@ -61,28 +61,24 @@ function traceOf(json: JsonObject): string | undefined {
   return isObject(trace) ? textMember(trace['id']) : undefined
 }
 
-export const jsonLog: Decoder = {
-  format: 'json-log',
-  decode(value): readonly Observation[] | Rejected {
-    const parsed = parseJson(value)
-    if ('code' in parsed) return parsed
-    const { json } = parsed
-    if (!isObject(json)) return notObject
-    const timeMs = timeMember(json)
-    if (timeMs === undefined) return rejectedTime
-    const service = serviceOf(json)
-    if (service === undefined) return noService
-    return [
-      {
-        kind: 'service',
-        timeMs,
-        service,
-        level: levelOf(json),
-        message: textMember(json['message']),
-        durationMs: durationOf(json),
-        statusCode: statusOf(json),
-        traceId: traceOf(json),
-      },
-    ]
-  },
+function read(json: unknown): readonly Observation[] | Rejected {
+  if (!isObject(json)) return notObject
+  const timeMs = timeMember(json)
+  if (timeMs === undefined) return rejectedTime
+  const service = serviceOf(json)
+  if (service === undefined) return noService
+  return [
+    {
+      kind: 'service',
+      timeMs,
+      service,
+      level: levelOf(json),
+      message: textMember(json['message']),
+      durationMs: durationOf(json),
+      statusCode: statusOf(json),
+      traceId: traceOf(json),
+    },
+  ]
 }
+
+export const jsonLog: Decoder = jsonDecoder('json-log', read)

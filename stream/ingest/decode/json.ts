@@ -2,7 +2,8 @@
  * Reading JSON values that nobody vouches for. `JSON.parse` makes `__proto__` an own member and does not recurse, so
  * neither a hostile name nor a nesting of a million levels does harm; the decoders here never descend by recursion.
  */
-import type { Rejected, Scalar } from './decoder.ts'
+import type { SourceFormat } from '../../contract/configuration.ts'
+import type { Decoder, Observation, Rejected, Scalar } from './decoder.ts'
 
 /** Longest JSON value that is read: Kafka's own default is 1 MiB, and one record must not stop the loop for long. */
 const VALUE_BYTES_MAX = 4 * 1024 * 1024
@@ -28,6 +29,21 @@ export function parseJson(value: Uint8Array | null): { readonly json: unknown } 
     return { json: JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text) }
   } catch {
     return notJson
+  }
+}
+
+/** A decoder of JSON values by what reads them once they are parsed. */
+export function jsonDecoder(
+  format: SourceFormat,
+  read: (json: unknown, recordTimestampMs: number) => readonly Observation[] | Rejected,
+): Decoder {
+  return {
+    format,
+    read,
+    decode(value, recordTimestampMs) {
+      const parsed = parseJson(value)
+      return 'code' in parsed ? parsed : read(parsed.json, recordTimestampMs)
+    },
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { compareCodeUnits } from '../../contract/encoding.ts'
 import type { Decoder, MetricObservation, Observation, Rejected } from './decoder.ts'
-import { isObject, labelMember, numberMember, parseJson, textMember } from './json.ts'
+import { isObject, jsonDecoder, labelMember, numberMember, textMember } from './json.ts'
 import { rejectedTime, timeMember } from './time.ts'
 
 /** Points in one record: more would make one step of the loop too long. */
@@ -40,24 +40,20 @@ function point(json: unknown): MetricObservation | Rejected {
   return { kind: 'metric', timeMs, name, value, entity: labelMember(json['entity']), labels: labelsOf(json['labels']) }
 }
 
-export const metric: Decoder = {
-  format: 'metric',
-  decode(value): readonly Observation[] | Rejected {
-    const parsed = parseJson(value)
-    if ('code' in parsed) return parsed
-    const { json } = parsed
-    if (!Array.isArray(json)) {
-      const observation = point(json)
-      return 'code' in observation ? observation : [observation]
-    }
-    if (json.length === 0) return noPoints
-    if (json.length > POINTS_MAX) return manyPoints
-    const observations: MetricObservation[] = []
-    for (const member of json) {
-      const observation = point(member)
-      if ('code' in observation) return observation
-      observations.push(observation)
-    }
-    return observations
-  },
+function read(json: unknown): readonly Observation[] | Rejected {
+  if (!Array.isArray(json)) {
+    const observation = point(json)
+    return 'code' in observation ? observation : [observation]
+  }
+  if (json.length === 0) return noPoints
+  if (json.length > POINTS_MAX) return manyPoints
+  const observations: MetricObservation[] = []
+  for (const member of json) {
+    const observation = point(member)
+    if ('code' in observation) return observation
+    observations.push(observation)
+  }
+  return observations
 }
+
+export const metric: Decoder = jsonDecoder('metric', read)

@@ -4,44 +4,40 @@
  * numbers; `prediction` may be a number or a category.
  */
 import type { Decoder, Observation, Rejected, Scalar } from './decoder.ts'
-import { isObject, labelMember, numberMember, parseJson, scalarMember } from './json.ts'
+import { isObject, jsonDecoder, labelMember, numberMember, scalarMember } from './json.ts'
 import { rejectedTime, timeMember } from './time.ts'
 
 const notObject: Rejected = { code: 'invalid', reason: 'a prediction event is a JSON object' }
 const noModel: Rejected = { code: 'invalid', reason: 'no model or version: both are texts that are not empty' }
 const noFeatures: Rejected = { code: 'invalid', reason: 'no features: an object of numbers, texts and nulls' }
 
-export const prediction: Decoder = {
-  format: 'prediction',
-  decode(value): readonly Observation[] | Rejected {
-    const parsed = parseJson(value)
-    if ('code' in parsed) return parsed
-    const { json } = parsed
-    if (!isObject(json)) return notObject
-    const timeMs = timeMember(json)
-    if (timeMs === undefined) return rejectedTime
-    const model = labelMember(json['model'])
-    const version = labelMember(json['version'])
-    if (model === undefined || version === undefined) return noModel
-    const features = json['features']
-    if (!isObject(features)) return noFeatures
-    const featureNames = Object.keys(features)
-    const featureValues: Scalar[] = []
-    for (const name of featureNames) featureValues.push(scalarMember(features[name]))
-    const predicted = json['prediction']
-    const score = json['score']
-    return [
-      {
-        kind: 'model',
-        timeMs,
-        model,
-        version,
-        segment: labelMember(json['segment']),
-        featureNames,
-        featureValues,
-        prediction: predicted === undefined ? undefined : scalarMember(predicted),
-        score: score === undefined ? undefined : (numberMember(score) ?? null),
-      },
-    ]
-  },
+function read(json: unknown): readonly Observation[] | Rejected {
+  if (!isObject(json)) return notObject
+  const timeMs = timeMember(json)
+  if (timeMs === undefined) return rejectedTime
+  const model = labelMember(json['model'])
+  const version = labelMember(json['version'])
+  if (model === undefined || version === undefined) return noModel
+  const features = json['features']
+  if (!isObject(features)) return noFeatures
+  const featureNames = Object.keys(features)
+  const featureValues: Scalar[] = []
+  for (const name of featureNames) featureValues.push(scalarMember(features[name]))
+  const predicted = json['prediction']
+  const score = json['score']
+  return [
+    {
+      kind: 'model',
+      timeMs,
+      model,
+      version,
+      segment: labelMember(json['segment']),
+      featureNames,
+      featureValues,
+      prediction: predicted === undefined ? undefined : scalarMember(predicted),
+      score: score === undefined ? undefined : (numberMember(score) ?? null),
+    },
+  ]
 }
+
+export const prediction: Decoder = jsonDecoder('prediction', read)
