@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Cadence } from '../../stream/io/kafka/pipeline.ts'
+import type { Cadence } from '../../stream/io/kafka/pipeline-options.ts'
 import { environment, until } from './world.ts'
 
 const root = join(import.meta.dirname, '../..')
