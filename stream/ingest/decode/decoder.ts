@@ -18,7 +18,8 @@ export type Scalar = number | string | null
 export interface ServiceObservation {
   readonly kind: 'service'
   readonly timeMs: number
-  readonly service: string
+  /** undefined where the line does not say whose it is: it counts for its source. */
+  readonly service: string | undefined
   /** As written; numbers as Bunyan and Pino count them (50 is error, 60 fatal). */
   readonly level: string | number | undefined
   readonly message: string | undefined
@@ -64,7 +65,7 @@ export interface Decoder {
   /**
    * @param value             the record's value; null is a tombstone
    * @param recordTimestampMs the time that the log gives the record
-   * @returns at least one observation, or why there is none
+   * @returns observations (none, where a record is as it should be and says nothing that is measured), or why it is rejected
    */
   decode(value: Uint8Array | null, recordTimestampMs: number): readonly Observation[] | Rejected
   /**

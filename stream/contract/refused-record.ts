@@ -1,0 +1,23 @@
+/**
+ * A record that the reader could not get at: its batch cannot be decompressed, or only to more than the bound. It stands at
+ * the offset of the one it replaces, without a value, with this header to say why.
+ */
+export const REFUSED_HEADER = 'sentinel_refused'
+
+/** What the header may say. The reasons are part of dead letters, whose bytes must repeat. */
+export const refusals = {
+  unreadable: {
+    code: 'undecodable',
+    reason: 'its batch cannot be decompressed: broken, or by a codec unknown to Kafka',
+  },
+  'too-large': { code: 'too-large', reason: 'its batch decompresses to more than 128 MiB' },
+} as const
+
+export type Refusal = keyof typeof refusals
+
+/** Why a record was refused; undefined for all that can be read. */
+export function whyRefused(headers: Readonly<Record<string, string>>): (typeof refusals)[Refusal] | undefined {
+  const said = headers[REFUSED_HEADER]
+  if (said === undefined) return undefined
+  return said === 'too-large' ? refusals['too-large'] : refusals.unreadable
+}
