@@ -41,11 +41,19 @@ export function refused({ status, code, message, headers }: Refusal): Answer {
   return json(status, { code, message }, headers)
 }
 
-export function send(response: ServerResponse, answer: Answer, withBody: boolean): void {
+/** For a year: browsers come by TLS alone. Only where a proxy before us speaks TLS. */
+const strictTransport = { 'strict-transport-security': 'max-age=31536000; includeSubDomains' }
+
+export function send(
+  response: ServerResponse,
+  answer: Answer,
+  { withBody, behindTls = false }: { withBody: boolean; behindTls?: boolean | undefined },
+): void {
   if (response.headersSent || response.destroyed) return
   const body = Buffer.from(answer.body)
   response.writeHead(answer.status, {
     ...securityHeaders,
+    ...(behindTls ? strictTransport : {}),
     ...answer.headers,
     'content-type': answer.contentType,
     'content-length': body.byteLength,

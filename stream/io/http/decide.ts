@@ -5,6 +5,7 @@ import { encode } from '../../contract/encoding.ts'
 import { digestOf, idOf } from '../../contract/id.ts'
 import type { ReadModel } from '../../read-model.ts'
 import { Refusal } from './answer.ts'
+import { type Caller, maySee } from './caller.ts'
 import type { SigningKey } from './keys.ts'
 
 export interface DecideContext {
@@ -28,11 +29,12 @@ const appendMsMax = 10_000
  */
 export async function decide(
   context: DecideContext,
-  asked: { commandId: string; principal: string; request: DecisionRequest },
+  asked: { commandId: string; caller: Caller; request: DecisionRequest },
 ): Promise<Decision> {
-  const { commandId, principal, request } = asked
+  const { commandId, caller, request } = asked
+  const { principal } = caller
   const approval = await context.readModel.proposal(commandId)
-  if (approval === null) {
+  if (approval === null || !maySee(caller, approval.remediation.proposal.tenant)) {
     throw new Refusal(
       404,
       'PROPOSAL_NOT_FOUND',

@@ -66,5 +66,5 @@ export function hostName(header: string | undefined): string | null {
 
 /** @returns the token of `authorization: Bearer …`; null where there is none */
 export function bearerToken(request: IncomingMessage): string | null {
-  return /^bearer +([\x21-\x7e]{1,1024})$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
+  return /^bearer +([\x21-\x7e]{1,8192})$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
 }

@@ -1,13 +1,16 @@
 /** What each route answers: one line in the table, one function. */
 import type { IncomingMessage } from 'node:http'
-import type { z } from 'zod'
+import { z } from 'zod'
 import * as api from '../../contract/api.ts'
 import { recordId } from '../../contract/primitives.ts'
+import { invariant } from '../../errors.ts'
 import type { ReadModel } from '../../read-model.ts'
 import type { Telemetry } from '../../telemetry.ts'
 import { type Answer, json, Refusal } from './answer.ts'
+import { type Caller, maySee, type Role, scopeOf, usualTenant } from './caller.ts'
 import { type DecideContext, decide } from './decide.ts'
 import type { Health } from './health.ts'
+import { openApiDocument } from './openapi.ts'
 import { readBody, readQuery } from './request.ts'
 
 export interface RouteContext extends DecideContext {
@@ -21,28 +24,81 @@ export interface Asked {
   readonly url: URL
   /** What the path holds in the place of `:name`. */
   readonly parameters: Readonly<Record<string, string>>
-  readonly principal: string
+  /** Null on open routes alone. */
+  readonly caller: Caller | null
 }
 
 export interface Route {
   readonly method: 'GET' | 'POST'
   readonly path: string
-  /** `open`: health. `metrics`: open on loopback, else by token. `token`: everything else. */
-  readonly access: 'open' | 'metrics' | 'token'
+  /** `open`: health. `metrics`: open on loopback without an issuer, else for who sees all tenants. Else the least role. */
+  readonly access: 'open' | 'metrics' | Role
+  /** What the caller's tenants do: `filtered` leaves out what is of others, `found` answers 404 for it. */
+  readonly tenancy: 'none' | 'filtered' | 'found'
+  readonly summary: string
+  readonly query?: z.ZodType
+  readonly body?: z.ZodType
+  /** What comes back when all is well; text where there is no schema. */
+  readonly answers: { readonly status: number; readonly schema?: z.ZodType }
   readonly answer: (context: RouteContext, asked: Asked) => Promise<Answer>
 }
 
 export const routes: readonly Route[] = [
-  { method: 'GET', path: '/health/live', access: 'open', answer: live },
-  { method: 'GET', path: '/health/ready', access: 'open', answer: ready },
-  { method: 'GET', path: '/metrics', access: 'metrics', answer: metrics },
-  { method: 'GET', path: '/api/v1/incidents', access: 'token', answer: incidents },
-  { method: 'GET', path: '/api/v1/incidents/:id', access: 'token', answer: incident },
-  { method: 'GET', path: '/api/v1/measurements', access: 'token', answer: measurements },
-  { method: 'GET', path: '/api/v1/entities', access: 'token', answer: entities },
-  { method: 'GET', path: '/api/v1/approvals', access: 'token', answer: approvals },
-  { method: 'POST', path: '/api/v1/approvals/:commandId/decision', access: 'token', answer: decision },
-  { method: 'GET', path: '/api/v1/audit', access: 'token', answer: audit },
+  {
+    ...{ method: 'GET', path: '/health/live', access: 'open', tenancy: 'none', answer: live },
+    ...{ summary: 'The process answers', answers: { status: 200, schema: api.healthResponse } },
+  },
+  {
+    ...{ method: 'GET', path: '/health/ready', access: 'open', tenancy: 'none', answer: ready },
+    ...{ summary: 'Every component is ready (503: not yet)', answers: { status: 200, schema: api.healthResponse } },
+  },
+  {
+    ...{ method: 'GET', path: '/metrics', access: 'metrics', tenancy: 'none', answer: metrics },
+    ...{ summary: 'Metrics in the text format of Prometheus', answers: { status: 200 } },
+  },
+  {
+    ...{ method: 'GET', path: '/api/openapi.json', access: 'viewer', tenancy: 'none', answer: openapi },
+    ...{ summary: 'This document', answers: { status: 200, schema: z.looseObject({}) } },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/incidents', access: 'viewer', tenancy: 'filtered', answer: incidents },
+    ...{ summary: 'Incidents, newest first', query: api.incidentsQuery },
+    answers: { status: 200, schema: api.incidentsResponse },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/incidents/:id', access: 'viewer', tenancy: 'found', answer: incident },
+    ...{ summary: 'One incident and its versions', answers: { status: 200, schema: api.incidentResponse } },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/measurements', access: 'viewer', tenancy: 'filtered', answer: measurements },
+    ...{ summary: 'The newest measurements of a range, oldest first', query: api.measurementsQuery },
+    answers: { status: 200, schema: api.measurementsResponse },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/heatmap', access: 'viewer', tenancy: 'filtered', answer: heatmap },
+    ...{ summary: 'Measurements in columns of time, a row a feature', query: api.heatmapQuery },
+    answers: { status: 200, schema: api.heatmapResponse },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/entities', access: 'viewer', tenancy: 'filtered', answer: entities },
+    ...{ summary: 'Entities with their newest evaluation', query: api.entitiesQuery },
+    answers: { status: 200, schema: api.entitiesResponse },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/approvals', access: 'viewer', tenancy: 'filtered', answer: approvals },
+    ...{ summary: 'Proposals that wait for an answer', query: api.approvalsQuery },
+    answers: { status: 200, schema: api.approvalsResponse },
+  },
+  {
+    ...{ method: 'POST', path: '/api/v1/approvals/:commandId/decision', access: 'approver', tenancy: 'found' },
+    ...{ summary: 'Approve or reject a proposal', body: api.decisionRequest, answer: decision },
+    answers: { status: 202, schema: api.decisionResponse },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/audit', access: 'viewer', tenancy: 'filtered', answer: audit },
+    ...{ summary: 'The audit of one tenant, in order', query: api.auditQuery },
+    answers: { status: 200, schema: api.auditResponse },
+  },
 ]
 
 const dayMs = 86_400_000
@@ -66,49 +122,93 @@ async function metrics({ telemetry }: RouteContext): Promise<Answer> {
   return { status: 200, contentType: telemetry.registry.contentType, body: await telemetry.metricsText() }
 }
 
-async function incidents({ readModel }: RouteContext, { url }: Asked): Promise<Answer> {
-  const { tenant, status, severity, from, to, limit, after } = readQuery(url, api.incidentsQuery)
-  const filter = present({ tenant, status, severity, fromMs: from, toMs: to })
+let described: string | undefined
+
+/** The same for every caller, so made once. */
+async function openapi(): Promise<Answer> {
+  described ??= JSON.stringify(openApiDocument(routes))
+  return { status: 200, contentType: 'application/json; charset=utf-8', body: described }
+}
+
+async function incidents({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const { tenant, status, severity, from, to, limit, after } = readQuery(asked.url, api.incidentsQuery)
+  const filter = { ...present({ tenant, status, severity, fromMs: from, toMs: to }), ...scopeOf(callerOf(asked)) }
   return answerOf(api.incidentsResponse, await readModel.incidents(filter, { limit, ...present({ after }) }))
 }
 
-async function incident({ readModel }: RouteContext, { parameters }: Asked): Promise<Answer> {
-  const found = await readModel.incident(identifier(parameters['id']))
-  if (found !== null) return answerOf(api.incidentResponse, found)
+async function incident({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const found = await readModel.incident(identifier(asked.parameters['id']))
+  // the same words for what is not there and for what is another tenant's
+  if (found !== null && maySee(callerOf(asked), found.incident.tenant)) return answerOf(api.incidentResponse, found)
   throw new Refusal(404, 'INCIDENT_NOT_FOUND', 'There is no such incident. GET /api/v1/incidents lists them.')
 }
 
-async function measurements({ readModel, now }: RouteContext, { url }: Asked): Promise<Answer> {
-  const { tenant, entity, feature, from, to, limit } = readQuery(url, api.measurementsQuery)
+async function measurements({ readModel, now }: RouteContext, asked: Asked): Promise<Answer> {
+  const { tenant, entity, feature, from, to, limit } = readQuery(asked.url, api.measurementsQuery)
   const toMs = to ?? (from === undefined ? now() + 1 : from + dayMs)
   const range = { fromMs: from ?? toMs - dayMs, toMs }
   if (range.fromMs >= range.toMs) throw new Refusal(400, 'QUERY_INVALID', '`from` has to lie before `to`.')
-  const query = { tenant, ...range, limit, ...present({ entity, feature }) }
+  const seen = seenTenant(asked, tenant)
+  if (seen === null) return answerOf(api.measurementsResponse, { measurements: [], truncated: false })
+  const query = { tenant: seen, ...range, limit, ...present({ entity, feature }) }
   return answerOf(api.measurementsResponse, await readModel.measurements(query))
 }
 
-async function entities({ readModel }: RouteContext, { url }: Asked): Promise<Answer> {
-  const { tenant } = readQuery(url, api.entitiesQuery)
-  return answerOf(api.entitiesResponse, { entities: await readModel.entities(present({ tenant })) })
+async function heatmap({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const { tenant, entity, feature, from, to, stepMs } = readQuery(asked.url, api.heatmapQuery)
+  if (from >= to) throw new Refusal(400, 'QUERY_INVALID', '`from` has to lie before `to`.')
+  const columns = Math.ceil((to - from) / stepMs) + 1 // the first and the last may be cut by the range
+  const { columns: columnsMax, cells: cellsMax } = api.heatmapBounds
+  if (columns > columnsMax + 1) {
+    throw new Refusal(400, 'QUERY_INVALID', `A heatmap has ${columnsMax} columns at most: take a longer stepMs.`)
+  }
+  const seen = seenTenant(asked, tenant)
+  if (seen === null) return answerOf(api.heatmapResponse, { stepMs, rows: [], truncated: false })
+  const query = { tenant: seen, fromMs: from, toMs: to, stepMs, cellsMax, ...present({ entity, feature }) }
+  return answerOf(api.heatmapResponse, { stepMs, ...(await readModel.heatmap(query)) })
 }
 
-async function approvals({ readModel }: RouteContext, { url }: Asked): Promise<Answer> {
-  const { state } = readQuery(url, api.approvalsQuery)
-  return answerOf(api.approvalsResponse, { approvals: await readModel.approvals(state === 'all' ? undefined : state) })
+async function entities({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const { tenant } = readQuery(asked.url, api.entitiesQuery)
+  const filter = { ...present({ tenant }), ...scopeOf(callerOf(asked)) }
+  return answerOf(api.entitiesResponse, { entities: await readModel.entities(filter) })
 }
 
-async function decision(context: RouteContext, { request, parameters, principal }: Asked): Promise<Answer> {
+async function approvals({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const { state } = readQuery(asked.url, api.approvalsQuery)
+  const found = await readModel.approvals(state === 'all' ? undefined : state, scopeOf(callerOf(asked)))
+  return answerOf(api.approvalsResponse, { approvals: found })
+}
+
+async function decision(context: RouteContext, asked: Asked): Promise<Answer> {
+  const { request, parameters } = asked
   const commandId = identifier(parameters['commandId'])
-  const made = await decide(context, { commandId, principal, request: await readBody(request, api.decisionRequest) })
+  const caller = callerOf(asked)
+  const { principal } = caller
+  const made = await decide(context, { commandId, caller, request: await readBody(request, api.decisionRequest) })
   context.telemetry.decided({ decision: made.decision, commandId, decisionId: made.id, principal })
   return answerOf(api.decisionResponse, { decisionId: made.id, expiresMs: made.expiresMs }, 202)
 }
 
-async function audit({ readModel }: RouteContext, { url }: Asked): Promise<Answer> {
-  const { tenant, after, limit } = readQuery(url, api.auditQuery)
-  const found = await readModel.audit(tenant, after, limit + 1)
+async function audit({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const { tenant, after, limit } = readQuery(asked.url, api.auditQuery)
+  const seen = seenTenant(asked, tenant)
+  if (seen === null) return answerOf(api.auditResponse, { entries: [], next: null })
+  const found = await readModel.audit(seen, after, limit + 1)
   const entries = found.slice(0, limit)
   return answerOf(api.auditResponse, { entries, next: found.length > limit ? entries.at(-1)!.sequence : null })
+}
+
+function callerOf({ caller }: Asked): Caller {
+  invariant(caller !== null, 'a route that is not open was reached by nobody')
+  return caller
+}
+
+/** The tenant that is asked for, or null for one that the caller may not see: to them it is as if it were empty. */
+function seenTenant(asked: Asked, tenant: string | undefined): string | null {
+  const caller = callerOf(asked)
+  const meant = tenant ?? usualTenant(caller)
+  return maySee(caller, meant) ? meant : null
 }
 
 function identifier(text: string | undefined): string {

@@ -1,5 +1,5 @@
 /**
- * The HTTP API. On loopback unless told otherwise; everything under /api needs the token. It guards itself against web
+ * The HTTP API. On loopback unless told otherwise; everything under /api needs a token (`guard.ts`). It guards itself against web
  * pages that reach for it through the browser of somebody on this machine: by the Host header (DNS rebinding), the
  * Origin, and a content type that no form can send.
  */
@@ -7,20 +7,16 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { SentinelError } from '../../errors.ts'
 import { type Answer, Refusal, refused, send } from './answer.ts'
-import { bearerToken, hostName } from './request.ts'
+import { createGuard, type Guard, type GuardOptions } from './guard.ts'
 import { type Route, type RouteContext, routes } from './routes.ts'
-import { tokenMatcher } from './token.ts'
 
-export interface ServerOptions extends RouteContext {
-  readonly token: string
+export interface ServerOptions extends RouteContext, GuardOptions {
   /** `127.0.0.1` where absent. */
   readonly host?: string
   /** 0: any free port. */
   readonly port: number
-  /** Names by which clients may call the server, beside loopback's and `host`. */
-  readonly allowedHosts?: readonly string[]
-  /** Who a request with the token is. */
-  readonly principal?: string
+  /** Whether a proxy that speaks TLS stands before the server: then browsers are told to stay with it. */
+  readonly behindTls?: boolean
   /** Requests in work at the same time (count); further ones are told to come again. */
   readonly requestsMax?: number
 }
@@ -33,7 +29,6 @@ export interface HttpServer {
   close(graceMs?: number): Promise<void>
 }
 
-const loopback = ['127.0.0.1', '[::1]', 'localhost']
 const connectionsMax = 256
 const urlLengthMax = 4_096
 
@@ -59,7 +54,7 @@ export async function startHttpServer(options: ServerOptions): Promise<HttpServe
           'retry-after': '1',
         })
         request.resume()
-        send(response, refused(busy), true)
+        send(response, refused(busy), { withBody: true, behindTls: options.behindTls })
         return
       }
       running++
@@ -117,14 +112,14 @@ async function handle(
     guard.checkOrigin(request)
     const found = findRoute(request)
     route = found.route.path
-    guard.checkToken(request, found.route)
     const { parameters, url } = found
-    answer = await found.route.answer(options, { request, url, parameters, principal: guard.principal })
+    const caller = await guard.identify(request, found.route)
+    answer = await found.route.answer(options, { request, url, parameters, caller })
   } catch (error) {
     answer = refused(error instanceof Refusal ? error : failed(options, error))
   }
   if (!request.readableEnded) request.resume() // what was not read of a body must not hold up the connection
-  send(response, answer, request.method !== 'HEAD')
+  send(response, answer, { withBody: request.method !== 'HEAD', behindTls: options.behindTls })
   const durationMs = performance.now() - startedMs
   // methods come from outside: only known ones may become a label
   const method = ['GET', 'POST', 'HEAD'].includes(request.method ?? '') ? request.method! : '(other)'
@@ -140,42 +135,6 @@ function failed(options: ServerOptions, error: unknown): Refusal {
   return new Refusal(503, code, 'A service behind the API is away. Try again; GET /health/ready shows which.', {
     'retry-after': '5',
   })
-}
-
-interface Guard {
-  readonly principal: string
-  checkOrigin(request: IncomingMessage): void
-  checkToken(request: IncomingMessage, route: Route): void
-}
-
-function createGuard(options: ServerOptions, host: string): Guard {
-  const isToken = tokenMatcher(options.token)
-  const own = host.includes(':') ? `[${host}]` : host
-  const hosts = new Set([...loopback, own, ...(options.allowedHosts ?? [])].map((name) => name.toLowerCase()))
-  const isLoopback = loopback.includes(own.toLowerCase()) || /^127\./.test(own)
-  return {
-    principal: options.principal ?? 'local-operator',
-    checkOrigin(request) {
-      const name = hostName(request.headers.host)
-      if (name === null || !hosts.has(name)) {
-        throw new Refusal(421, 'HOST_UNKNOWN', 'This server is not called so. Name it by its address.')
-      }
-      const { origin } = request.headers
-      if (origin === undefined) return
-      const from = URL.canParse(origin) ? hostName(new URL(origin).host) : null
-      if (from !== name) throw new Refusal(403, 'ORIGIN_REFUSED', 'Web pages of other origins may not use this API.')
-    },
-    checkToken(request, route) {
-      if (route.access === 'open' || (route.access === 'metrics' && isLoopback)) return
-      const guess = bearerToken(request)
-      if (guess !== null && isToken(guess)) return
-      const message =
-        guess === null
-          ? 'Send the token as `authorization: Bearer …`: SENTINEL_TOKEN, or what the worker printed or wrote at its start.'
-          : 'The token is not the one of this worker: take SENTINEL_TOKEN, or what it printed or wrote at its start.'
-      throw new Refusal(401, 'UNAUTHORIZED', message, { 'www-authenticate': 'Bearer' })
-    },
-  }
 }
 
 const table = routes.map((route) => ({ route, parts: route.path.split('/') }))

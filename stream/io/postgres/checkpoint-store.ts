@@ -7,15 +7,26 @@ import { schemaName } from './schema.ts'
 const statementBytesMax = 8 * 1024 * 1024
 const statementPartsMax = 5_000
 
-export function postgresCheckpointStore(pool: Pool, schema: string): CheckpointStore {
+/** @param onSwapped only in tests: called within the transaction, when the offset is set and no part is stored yet */
+export function postgresCheckpointStore(
+  pool: Pool,
+  schema: string,
+  onSwapped?: (task: string) => void,
+): CheckpointStore {
   const tables = { checkpoints: `${schemaName(schema)}.checkpoints`, parts: `${schemaName(schema)}.checkpoint_parts` }
   return {
     load: (task) => load(pool, tables, task),
-    async save(task, next, expectedOffset) {
+    async save(task, next, expectedOffset, expectedDigest = next.digest) {
       try {
         await withTransaction(pool, `storing the checkpoint of ${task}`, async (client) => {
-          const swapped = await compareAndSet(client, tables.checkpoints, { task, next, expectedOffset })
+          const swapped = await compareAndSet(client, tables.checkpoints, {
+            task,
+            next,
+            expectedOffset,
+            expectedDigest,
+          })
           if (!swapped) throw new Rollback()
+          onSwapped?.(task)
           await storeParts(client, tables.parts, task, next.changes)
         })
         return 'stored'
@@ -60,10 +71,17 @@ async function load(
   }
 }
 
+interface Expected {
+  readonly task: string
+  readonly next: CheckpointChange
+  readonly expectedOffset: number | null
+  readonly expectedDigest: string
+}
+
 async function compareAndSet(
   client: Client,
   table: string,
-  { task, next, expectedOffset }: { task: string; next: CheckpointChange; expectedOffset: number | null },
+  { task, next, expectedOffset, expectedDigest }: Expected,
 ): Promise<boolean> {
   const values = [task, next.incarnation, next.digest, next.offset, next.watermarkMs]
   const { rowCount } =
@@ -74,9 +92,9 @@ async function compareAndSet(
           values,
         )
       : await client.query(
-          `update ${table} set next_offset = $4, watermark_ms = $5, stored_at = now()
-           where task = $1 and incarnation = $2 and digest = $3 and next_offset = $6 and next_offset <= $4`,
-          [...values, expectedOffset],
+          `update ${table} set digest = $3, next_offset = $4, watermark_ms = $5, stored_at = now()
+           where task = $1 and incarnation = $2 and digest = $7 and next_offset = $6 and next_offset <= $4`,
+          [...values, expectedOffset, expectedDigest],
         )
   return rowCount === 1
 }

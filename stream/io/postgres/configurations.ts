@@ -1,13 +1,8 @@
 /** Configurations by digest: recovery runs under the one that the checkpoint names. */
+import type { ConfigurationStore } from '../../runtime/configuration-store.ts'
 import type { Pool } from './pool.ts'
 import { withClient } from './pool.ts'
 import { schemaName } from './schema.ts'
-
-export interface ConfigurationStore {
-  /** Stores what a digest stands for, once. */
-  save(configuration: { digest: string; stage: string; body: unknown }): Promise<void>
-  load(digest: string): Promise<{ stage: string; body: unknown } | null>
-}
 
 export function postgresConfigurationStore(pool: Pool, schema: string): ConfigurationStore {
   const table = `${schemaName(schema)}.configurations`
@@ -26,6 +21,13 @@ export function postgresConfigurationStore(pool: Pool, schema: string): Configur
         client.query<{ stage: string; body: unknown }>(`select stage, body from ${table} where digest = $1`, [digest]),
       )
       return rows[0] ?? null
+    },
+    async list(stage) {
+      const text = `select digest, body from ${table} where stage = $1 order by digest`
+      const { rows } = await withClient(pool, 'listing configurations', (client) =>
+        client.query<{ digest: string; body: unknown }>(text, [stage]),
+      )
+      return rows
     },
   }
 }

@@ -44,11 +44,21 @@ export async function migrate(pool: Pool, options: MigrateOptions): Promise<Migr
   const applied: string[] = []
   for (const migration of migrations) {
     if (done.has(migration.number)) continue
-    if (await apply(pool, { schema, extension, migration })) applied.push(migration.file)
+    const isDone = await apply(pool, { schema, extension, migration }).catch((error: unknown) => {
+      throw notAllowed(error, `Schema ${options.schema} lacks ${migration.file}`)
+    })
+    if (isDone) applied.push(migration.file)
   }
   // another migrator, of another version of this program, may have been at work meanwhile
   verify(await appliedChecksums(pool, schema), migrations, options.schema)
   return { applied, timescale: await hasHypertables(pool, options.schema) }
+}
+
+/** A worker's role makes no tables: it is told who does. */
+function notAllowed(error: unknown, what: string): unknown {
+  if (!(error instanceof SentinelError) || error.code !== 'PERMISSION_DENIED') return error
+  const text = `${what}, and the role of DATABASE_URL may not make it. Run \`sentinel migrate\` as the role that owns the tables, then start again.`
+  return new SentinelError('PERMISSION_DENIED', text, { cause: error })
 }
 
 /** @returns false when another migrator has applied it */
@@ -104,7 +114,9 @@ async function installSchema(pool: Pool, schema: string): Promise<void> {
       })
       return
     } catch (error) {
-      if (attempt >= 10 || !collisions.has(errorCode(error))) throw error
+      if (attempt >= 10 || !collisions.has(errorCode(error))) {
+        throw notAllowed(error, `Our tables are not in schema ${schema}`)
+      }
     }
   }
 }

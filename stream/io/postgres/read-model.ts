@@ -13,9 +13,10 @@ import {
   type ReadModel,
   versionSummary,
 } from '../../read-model.ts'
+import { postgresHeatmap } from './heatmap.ts'
 import { type Pool, withClient } from './pool.ts'
 import { schemaName } from './schema.ts'
-import { timestamp } from './tables/rows.ts'
+import { cleanedText, timestamp } from './tables/rows.ts'
 
 interface ApprovalColumns {
   readonly remediation: Remediation
@@ -43,6 +44,7 @@ export function postgresReadModel(pool: Pool, schema: string): ReadModel {
     async incidents(filter, page) {
       const where = new Conditions()
       if (filter.tenant !== undefined) where.add((at) => `tenant = ${at}`, filter.tenant)
+      if (filter.tenants !== undefined) where.add((at) => `tenant = any(${at}::text[])`, cleaned(filter.tenants))
       if (filter.status !== undefined) where.add((at) => `status = ${at}`, filter.status)
       if (filter.severity !== undefined) where.add((at) => `severity = ${at}`, filter.severity)
       if (filter.fromMs !== undefined) where.add((at) => `opened_at >= ${at}::timestamptz`, timestamp(filter.fromMs))
@@ -96,7 +98,9 @@ export function postgresReadModel(pool: Pool, schema: string): ReadModel {
       return { measurements: cut.filter((body) => body !== null), truncated: found.length > limit }
     },
 
-    async entities({ tenant }) {
+    heatmap: (query) => postgresHeatmap(pool, name, query),
+
+    async entities({ tenant, tenants }) {
       const found = await rows<{
         tenant: string
         entity: string
@@ -107,17 +111,19 @@ export function postgresReadModel(pool: Pool, schema: string): ReadModel {
         score: number
       }>(
         `select tenant, entity, source, kind, status, score, (extract(epoch from time) * 1000)::bigint as evaluation_ms
-         from ${name}.entities where $1::text is null or tenant = $1 order by tenant, entity, source limit $2`,
-        [tenant ?? null, answerBounds.entities],
+         from ${name}.entities where ($1::text is null or tenant = $1) and ($3::text[] is null or tenant = any($3))
+         order by tenant, entity, source limit $2`,
+        [tenant ?? null, answerBounds.entities, tenants === undefined ? null : cleaned(tenants)],
       )
       return found.map(({ evaluation_ms, ...summary }): EntitySummary => ({ ...summary, evaluationMs: evaluation_ms }))
     },
 
-    async approvals(state) {
+    async approvals(state, { tenants } = {}) {
       const found = await rows<ApprovalColumns>(
-        `select ${approvalColumns} from ${name}.approvals where $1::text is null or state = $1
+        `select ${approvalColumns} from ${name}.approvals
+         where ($1::text is null or state = $1) and ($3::text[] is null or tenant = any($3))
          order by requested_at desc, command_id desc limit $2`,
-        [state ?? null, answerBounds.approvals],
+        [state ?? null, answerBounds.approvals, tenants === undefined ? null : cleaned(tenants)],
       )
       return found.map(approvalOf)
     },
@@ -175,5 +181,5 @@ class Conditions {
 
 /** What the sink does to NUL, so that a question finds what was stored. */
 function cleaned(values: readonly unknown[]): unknown[] {
-  return values.map((value) => (typeof value === 'string' ? value.replaceAll('\0', '\ufffd') : value))
+  return values.map((value) => (typeof value === 'string' ? cleanedText(value) : value))
 }

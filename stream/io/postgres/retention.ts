@@ -64,8 +64,7 @@ export async function dropOld(pool: Pool, schema: string, retention: Retention, 
     const keptMs = retention[aged.kept]
     if (keptMs === undefined) continue
     const cutoff = new Date(nowMs - keptMs).toISOString()
-    const extension = hypertables.get(aged.table)
-    if (extension !== undefined) chunks += await dropChunks(pool, { table: `${name}.${aged.table}`, extension, cutoff })
+    if (hypertables.has(aged.table)) chunks += await dropChunks(pool, { schema, table: aged.table, cutoff })
     else rows += await deleteRows(pool, name, aged, cutoff)
   }
   if (retention.incidents !== undefined) {
@@ -74,59 +73,46 @@ export async function dropOld(pool: Pool, schema: string, retention: Retention, 
   return { rows, chunks }
 }
 
-/** By table name: the schema of the extension's functions. Empty on plain PostgreSQL. */
-async function hypertablesOf(pool: Pool, schema: string): Promise<Map<string, string>> {
+/** Names of tables. Empty on plain PostgreSQL. */
+async function hypertablesOf(pool: Pool, schema: string): Promise<Set<string>> {
   return withClient(pool, 'looking for hypertables', async (client) => {
-    const extension = await timescaleSchema(client)
-    if (extension === null) return new Map()
+    if ((await timescaleSchema(client)) === null) return new Set()
     const { rows } = await client.query<{ name: string }>(
       `select hypertable_name as name from timescaledb_information.hypertables where hypertable_schema = $1`,
       [schema],
     )
-    return new Map(rows.map(({ name }) => [name, extension]))
+    return new Set(rows.map(({ name }) => name))
   })
 }
 
 /** A chunk that ended before the cutoff goes, unless it holds a row that was stored after it. */
-async function dropChunks(
-  pool: Pool,
-  { table, extension, cutoff }: { table: string; extension: string; cutoff: string },
-): Promise<number> {
+async function dropChunks(pool: Pool, { schema, table, cutoff }: Chunks): Promise<number> {
   const { rows } = await withClient(pool, `looking for old chunks of ${table}`, (client) =>
-    client.query<Chunk>(
-      `select format('%I.%I', c.chunk_schema, c.chunk_name) as chunk, c.range_start::text as from, c.range_end::text as to
-       from timescaledb_information.chunks c
-       where format('%I.%I', c.hypertable_schema, c.hypertable_name)::regclass = $1::regclass and c.range_end <= $2::timestamptz
+    client.query<{ chunk: string }>(
+      `select format('%I.%I', c.chunk_schema, c.chunk_name) as chunk from timescaledb_information.chunks c
+       where c.hypertable_schema = $1 and c.hypertable_name = $2 and c.range_end <= $3::timestamptz
        order by c.range_start`,
-      [table, cutoff],
+      [schema, table, cutoff],
     ),
   )
   let dropped = 0
-  for (const { chunk, from, to } of rows) {
+  for (const { chunk } of rows) {
     dropped += await withTransaction(pool, `dropping old chunks of ${table}`, async (client) => {
-      // no row may come in between the look and the drop; who waits for the sink longer than this tries the next time
-      await client.query(`set local lock_timeout = '10s'`)
-      const { rows: there } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [
-        chunk,
-      ])
-      if (there[0]?.there !== true) return 0 // another process was faster
-      await client.query(`lock table ${chunk} in access exclusive mode`)
-      const { rows: fresh } = await client.query(`select from ${chunk} where stored_at >= $1 limit 1`, [cutoff])
-      if (fresh.length > 0) return 0
-      const { rowCount } = await client.query(
-        `select ${extension}.drop_chunks($1::regclass, older_than => $2::timestamptz, newer_than => $3::timestamptz)`,
-        [table, to, from],
+      // of sql/: the worker's role owns no table, and who does not own one cannot drop its chunks
+      const { rows: answer } = await client.query<{ dropped: number }>(
+        `select ${schemaName(schema)}.drop_old_chunk($1, $2, $3::timestamptz) as dropped`,
+        [table, chunk, cutoff],
       )
-      return rowCount ?? 0
+      return answer[0]?.dropped ?? 0
     })
   }
   return dropped
 }
 
-interface Chunk {
-  readonly chunk: string
-  readonly from: string
-  readonly to: string
+interface Chunks {
+  readonly schema: string
+  readonly table: string
+  readonly cutoff: string
 }
 
 async function deleteRows(pool: Pool, schema: string, aged: AgedTable, cutoff: string): Promise<number> {

@@ -52,7 +52,12 @@ export async function insertRows<R>(
 
 /** PostgreSQL's text holds anything but NUL. Names are cleaned at ingest; a record of elsewhere may not stop the sink. */
 function stored(value: string | number | Uint8Array | null): string | number | Uint8Array | null {
-  return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\ufffd') : value
+  return typeof value === 'string' ? cleanedText(value) : value
+}
+
+/** Text as the store holds it. */
+export function cleanedText(text: string): string {
+  return text.includes('\0') ? text.replaceAll('\0', '\ufffd') : text
 }
 
 /** An event time as PostgreSQL reads it without loss. */

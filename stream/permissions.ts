@@ -1,0 +1,88 @@
+/** What a worker needs to be allowed on the broker, topic by topic and group by group: from the topology. */
+import { brokerTopic, type TopicName, topicNames } from './contract/topics.ts'
+import { ownedTopics, type StageName, stageNames, topology } from './topology.ts'
+
+export interface Permission {
+  readonly resource: 'topic' | 'group'
+  readonly name: string
+  readonly pattern: 'literal' | 'prefixed'
+  /** Read and Write allow Describe as well. */
+  readonly operation: 'Read' | 'Write' | 'Describe' | 'Delete'
+  /** What it is for, in a few words. */
+  readonly use: string
+}
+
+export interface PermissionsOf {
+  readonly prefix: string
+  readonly groupPrefix: string
+  /** Topics of the sources. */
+  readonly sources: readonly string[]
+  /** Stages that the process runs; all of them where absent. */
+  readonly roles?: readonly StageName[]
+}
+
+/** Short-lived groups by which parts of topics are read: at a start, by `replay`, `audit verify` and `doctor`. */
+export const readerGroupPrefix = 'sentinel-reader-'
+
+/** Every worker reads the first record of these, and writes it where there is none. */
+const withFirstRecord: readonly TopicName[] = ['panes', 'casefile']
+
+/** In the order of the topology; none twice. */
+export function workerPermissions(options: PermissionsOf): Permission[] {
+  const { prefix, groupPrefix, sources, roles = stageNames } = options
+  const found = new Map<string, Permission>()
+  const add = (permission: Permission) => {
+    const key = `${permission.resource} ${permission.name} ${permission.operation}`
+    const known = found.get(key)
+    found.set(key, known === undefined ? permission : { ...known, use: `${known.use}; ${permission.use}` })
+  }
+  const topic = (name: string, operation: Permission['operation'], use: string) =>
+    add({ resource: 'topic', name, pattern: 'literal', operation, use })
+  const ours = (name: TopicName, operation: Permission['operation'], use: string) =>
+    topic(brokerTopic(name, prefix), operation, use)
+
+  for (const stage of roles) {
+    const { reads, writes } = topology[stage]
+    for (const read of reads) {
+      if (read === 'sources') for (const source of sources) topic(source, 'Read', `${stage} reads it`)
+      else ours(read, 'Read', `${stage} reads it`)
+    }
+    for (const name of writes) ours(name, 'Write', `${stage} writes it`)
+    if (stage === 'detect' || stage === 'respond') {
+      for (const name of ownedTopics[stage]) ours(name, 'Read', `${stage} looks up the last record that it wrote`)
+    }
+    if (stage === 'ingest') ours('panes', 'Read', 'ingest reads the clocks of its source at a start')
+    if (stage === 'respond') ours('casefile', 'Write', 'ticks of respond')
+    add({
+      resource: 'group',
+      name: `${prefix}${groupPrefix}.${stage}`,
+      pattern: 'literal',
+      operation: 'Read',
+      use: `consumers of ${stage}`,
+    })
+  }
+  for (const name of withFirstRecord) {
+    ours(name, 'Read', 'the first record says which topic it is')
+    ours(name, 'Write', 'the first record, where there is none')
+  }
+  ours('casefile', 'Write', 'decisions of the API')
+  const allowed = new Set([...found.values()].map(({ name }) => name))
+  for (const name of topicNames) {
+    if (!allowed.has(brokerTopic(name, prefix))) ours(name, 'Describe', 'a start looks whether it is there')
+  }
+  const reader = { resource: 'group', name: readerGroupPrefix, pattern: 'prefixed' } as const
+  add({ ...reader, operation: 'Read', use: 'short-lived readers of parts of topics' })
+  add({ ...reader, operation: 'Delete', use: 'readers leave no group behind; without it groups go by themselves' })
+  return [...found.values()]
+}
+
+/** A permission as Kafka's own tool grants it. */
+export function kafkaAclsCommand(permission: Permission, principal: string): string {
+  const { resource, name, pattern, operation } = permission
+  const prefixed = pattern === 'prefixed' ? ' --resource-pattern-type prefixed' : ''
+  return `kafka-acls.sh --bootstrap-server "$BROKER" --command-config admin.properties --add --allow-principal ${quoted(principal)} --operation ${operation} --${resource} ${quoted(name)}${prefixed}`
+}
+
+function quoted(text: string): string {
+  return /^[A-Za-z0-9._:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
