@@ -8,6 +8,10 @@ import { configurationPage } from '../stream/config/page.ts'
 import { configFile } from '../stream/config/schema.ts'
 import { runbook } from '../stream/contract/configuration.ts'
 import { compareCodeUnits } from '../stream/contract/encoding.ts'
+import { openApiDocument } from '../stream/io/http/openapi.ts'
+import { routes } from '../stream/io/http/routes.ts'
+import { asyncApiDocument } from './asyncapi.ts'
+import { operationsPage } from './operations.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -19,7 +23,12 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   }
   files.set('schemas/sentinel.yaml.schema.json', schemaText('sentinel.yaml', jsonSchemaOf(configFile)))
   files.set('schemas/runbook.schema.json', schemaText('runbook', jsonSchemaOf(runbook)))
+  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
+  const topics = asyncApiDocument({ schemas: new Map(await recordSchemas()), version })
+  files.set('schemas/asyncapi.json', `${JSON.stringify(topics, null, 2)}\n`)
+  files.set('schemas/openapi.json', `${JSON.stringify(sorted(openApiDocument(routes)), null, 2)}\n`)
   files.set('docs/configuration.md', configurationPage())
+  files.set('docs/operations.md', operationsPage(await readFile(join(root, 'docs/operations.md'), 'utf8')))
   return files
 }
 

@@ -1,4 +1,6 @@
-/** How a log line looks: JSON for machines, columns for people. `telemetry.ts` holds the lines themselves. */
+/** How a log line looks: JSON for machines, by pino, columns for people. `telemetry.ts` holds the lines themselves. */
+import { pino } from 'pino'
+import type { LogCode } from './log-codes.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 export type LogForm = 'terminal' | 'json' | 'silent'
@@ -6,8 +8,7 @@ export type LogFields = Readonly<Record<string, string | number | boolean | null
 
 export interface LogLine {
   readonly level: LogLevel
-  /** Stable: what alerts and people search for. */
-  readonly code: string
+  readonly code: LogCode
   readonly message: string
   readonly fields?: LogFields
 }
@@ -34,9 +35,10 @@ const textMax = 2_000
 
 export function createLog({ form, write, level = 'info', now }: LogOptions): Log {
   const limited = new Map<string, { sinceMs: number; left: number }>()
+  const writeLine = form === 'json' ? jsonWriter({ write, now }) : (line: LogLine) => write(terminalLine(line, now()))
   const log = (line: LogLine): void => {
     if (form === 'silent' || ranks[line.level] < ranks[level]) return
-    write(form === 'json' ? jsonLine(line, now()) : terminalLine(line, now()))
+    writeLine(line)
   }
   return Object.assign(log, {
     limited(key: string, line: LogLine): void {
@@ -54,18 +56,33 @@ export function createLog({ form, write, level = 'info', now }: LogOptions): Log
   })
 }
 
-function jsonLine({ level, code, message, fields }: LogLine, nowMs: number): string {
-  const values: Record<string, unknown> = {
-    time: new Date(nowMs).toISOString(),
-    level,
-    code,
-    message: safeText(message),
+/** Members of a line that never show what they hold, whoever adds them. */
+const secretNames = ['token', 'password', 'secret', 'authorization', 'privateKey', 'signingKey', 'databaseUrl']
+
+/** One JSON object a line; it is written before the call returns, so that an exit loses none. */
+function jsonWriter({ write, now }: Pick<LogOptions, 'write' | 'now'>): (line: LogLine) => void {
+  const logger = pino(
+    {
+      base: null,
+      level: 'debug', // the level of the log was looked at already
+      messageKey: 'message',
+      timestamp: () => `,"time":"${new Date(now()).toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: secretNames, censor: '***' },
+    },
+    { write },
+  )
+  return ({ level, code, message, fields }) => {
+    const values: Record<string, unknown> = { code }
+    for (const [name, value] of Object.entries(fields ?? {})) {
+      if (value === undefined || reserved.has(name)) continue
+      values[name] = Array.isArray(value) ? value.map(safeText) : typeof value === 'string' ? safeText(value) : value
+    }
+    logger[level](values, '%s', safeText(message))
   }
-  for (const [name, value] of Object.entries(fields ?? {})) {
-    if (value !== undefined && !(name in values)) values[name] = typeof value === 'string' ? safeText(value) : value
-  }
-  return `${JSON.stringify(values)}\n`
 }
+
+const reserved: ReadonlySet<string> = new Set(['time', 'level', 'code', 'message'])
 
 function terminalLine({ level, code, message, fields }: LogLine, nowMs: number): string {
   const time = new Date(nowMs).toISOString().slice(11, 19)

@@ -1,7 +1,13 @@
 /** The metrics behind `telemetry.ts`: their names, labels and bounds. */
+import { getHeapStatistics } from 'node:v8'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
+import { CaseGauges } from './case-gauges.ts'
 import type { Finding, Measurement } from './contract/finding.ts'
-import type { Incident } from './contract/incident.ts'
+import { type DeadLetter, rejectionCode } from './contract/ingest-records.ts'
+import { DriftSeries, other } from './drift-series.ts'
+import { stageNames } from './topology.ts'
+
+export { other } from './drift-series.ts'
 
 export interface MetricsOptions {
   readonly now: () => number
@@ -9,17 +15,13 @@ export interface MetricsOptions {
   readonly processMetrics: boolean
 }
 
-/** What stands for all that is beyond a bound of labels. */
-export const other = '(other)'
 const tenantsMax = 100
-const incidentsMax = 10_000
-
 const secondsFast = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
 
 export type Metrics = ReturnType<typeof createMetrics>
 
 export function createMetrics(registry: Registry, { now, seriesMax, processMetrics }: MetricsOptions) {
-  if (processMetrics) collectDefaultMetrics({ register: registry })
+  if (processMetrics) collectProcessMetrics(registry)
   const registers = [registry]
   const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Counter<L>({ name, help, labelNames, registers })
@@ -38,71 +40,108 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
   )
   const anomalies = counter('total_anomalies_detected', 'Votes that turned to drift', 'tenant', 'kind', 'problem')
   const findings = counter('sentinel_findings_total', 'Findings on casefile', 'tenant', 'kind')
-  const incidentsOpen = gauge('sentinel_incidents_open', 'Open incidents', 'tenant', 'severity')
-  const approvalsWaiting = gauge('sentinel_approvals_waiting', 'Remedies that wait for a person', 'tenant')
+  const quarantines = counter('sentinel_quarantines_total', 'Entities quarantined after an exception', 'tenant')
+  const votes = counter('sentinel_votes_total', 'Votes evaluated, by their status', 'tenant', 'kind', 'status')
+  const deadLetters = counter('sentinel_dead_letters_total', 'Dead letters written', 'source', 'code')
   const checkpointBytes = gauge('sentinel_checkpoint_bytes', 'Bytes that the last checkpoint wrote', 'task')
-  const checkpointAge = new Gauge({
-    name: 'sentinel_checkpoint_age_seconds',
-    help: 'Since the last checkpoint of a task was stored',
-    labelNames: ['task'],
-    registers,
-    collect() {
-      for (const [task, storedMs] of checkpointMs) this.set({ task }, Math.max(0, now() - storedMs) / 1000)
-    },
-  })
-  const checkpointMs = new Map<string, number>()
   const tenants = new Set<string>()
-  const driftSeries = new DriftSeries(driftScore, seriesMax)
-  const incidents = new Map<
-    string,
-    { version: number; tenant: string; severity: string; open: boolean; waiting: number }
-  >()
-
-  function tenantLabel(tenant: string): string {
+  const tenantLabel = (tenant: string): string => {
     if (tenants.has(tenant)) return tenant
     if (tenants.size >= tenantsMax) return other
     tenants.add(tenant)
+    quarantines.inc({ tenant }, 0)
     return tenant
   }
+  const driftSeries = new DriftSeries(driftScore, seriesMax)
+  const cases = new CaseGauges({ registry, now, tenantLabel })
+  const openPanes = gauge('sentinel_open_panes', 'Panes that still take samples', 'source', 'partition')
+  const held = gauge(
+    'sentinel_ingest_held_records',
+    'Records ahead of their source, not settled yet',
+    'source',
+    'partition',
+  )
+  const lag = gauge(
+    'sentinel_lag_records',
+    'Records between the position (not the commit) and the end of the log',
+    'stage',
+    'topic',
+    'partition',
+  )
+  const outbox = gauge('sentinel_outbox_records', 'Records made and not acknowledged yet', 'stage', 'task')
+  const unstored = gauge('sentinel_checkpoint_unstored_records', 'Records folded since the stored checkpoint', 'task')
+  const backPressure = gauge(
+    'sentinel_back_pressure',
+    '1: the task takes no records until its checkpoint is stored',
+    'task',
+  )
+  const pipelineEvents = counter(
+    'sentinel_pipeline_events_total',
+    'What happened to partitions of a stage',
+    'stage',
+    'kind',
+  )
+  // a counter that appears with 1 has not increased: what alerts look at stands at 0 from the start
+  for (const stage of stageNames) pipelineEvents.inc({ stage, kind: 'offset-reset' }, 0)
+  const watermarks = new Watermarks(registry, now)
+  const checkpointAge = new Ages(registry, {
+    name: 'sentinel_checkpoint_age_seconds',
+    help: 'Since the last checkpoint of a task was stored',
+    labelNames: ['task'],
+    now,
+  })
+  const sinkDelay = new Ages(registry, {
+    name: 'sentinel_sink_delay_seconds',
+    help: 'Age of the newest stored record of a partition, 0 where everything is stored',
+    labelNames: ['topic', 'partition'],
+    now,
+  })
 
   return {
     errors: counter('sentinel_errors_total', 'Operational errors by code', 'code', 'stage'),
-    ready: gauge('sentinel_component_ready', '1: the component is ready', 'component'),
-    positions: counter('sentinel_ingest_positions_total', 'Positions read by what became of them', 'source', 'outcome'),
-    openPanes: gauge('sentinel_open_panes', 'Panes that still take samples', 'source', 'partition'),
-    watermark: gauge(
-      'sentinel_watermark_seconds',
-      'Event time up to which a task has taken everything',
+    retries: counter(
+      'sentinel_retries_total',
+      'Operational errors after which the same is tried again',
+      'code',
       'stage',
-      'task',
     ),
-    lag: gauge(
-      'sentinel_lag_records',
-      'Records between the position and the end of the log',
-      'stage',
-      'topic',
-      'partition',
+    ready: gauge('sentinel_component_ready', '1: the component is ready', 'component'),
+    positionsRead: counter('sentinel_ingest_positions_read_total', 'Positions read of a source, once each', 'source'),
+    positions: counter('sentinel_ingest_positions_total', 'Positions read by what became of them', 'source', 'outcome'),
+    overflow: counter(
+      'sentinel_ingest_overflow_total',
+      'Rows folded into (other), and values left out, beyond the bounds of a pane',
+      'source',
+      'what',
     ),
     batches: histogram('sentinel_batch_duration_seconds', 'Handling of one fetched batch', 'stage'),
     batchRecords: counter('sentinel_records_read_total', 'Records folded', 'stage'),
-    pipelineEvents: counter(
-      'sentinel_pipeline_events_total',
-      'What happened to partitions of a stage',
+    pipelineEvents,
+    recordsLost: counter(
+      'sentinel_records_lost_total',
+      'Records that were gone before they were read: retention was faster',
       'stage',
-      'kind',
+      'topic',
     ),
     emitted: counter('sentinel_records_emitted_total', 'Records emitted', 'topic', 'type'),
     checkpoints: histogram('sentinel_checkpoint_duration_seconds', 'Storing of checkpoints', 'outcome'),
     sinkRows: counter('sentinel_sink_records_total', 'Records that the store took', 'topic', 'outcome'),
     dropped: counter('sentinel_retention_dropped_total', 'What retention dropped', 'what'),
+    auditBreaks: counter('sentinel_audit_breaks_total', 'Audit entries that do not follow their chain'),
     requests: histogram('sentinel_http_request_duration_seconds', 'Requests of the API', 'method', 'route', 'status'),
     decisions: counter('sentinel_decisions_total', 'Decisions that the API signed', 'decision'),
+    spans: counter('sentinel_trace_spans_total', 'Spans by what became of them', 'outcome'),
+    registryReady: gauge('sentinel_schema_registry_ready', '1: the last look-up of a schema was answered'),
+    registrySchemas: gauge('sentinel_schema_registry_schemas', 'Schemas kept in memory'),
+    registryLookups: counter('sentinel_schema_registry_lookups_total', 'Look-ups of schemas', 'outcome'),
 
     measured(measurement: Measurement): void {
       const tenant = tenantLabel(measurement.tenant)
+      const { kind } = measurement
       for (const vote of measurement.votes) {
         const labels = { tenant, entity: measurement.entity, feature: vote.feature, vote: vote.vote }
         driftSeries.set(labels, vote.score, measurement.evaluationMs)
+        votes.inc({ tenant, kind, status: vote.status })
       }
     },
     found(finding: Finding): void {
@@ -111,117 +150,149 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
       findings.inc({ tenant, kind })
       for (const vote of finding.votes) {
         if (vote.changed && vote.status === 'drift') anomalies.inc({ tenant, kind, problem: vote.problem })
+        if (vote.changed && vote.problem === 'quarantine') quarantines.inc({ tenant })
         if (vote.problem === 'forgotten') driftSeries.forget(tenant, finding.entity)
       }
     },
+    rejected: ({ origin, code }: DeadLetter): void => deadLetters.inc({ source: origin.source, code }),
     /** @returns false for a version that is not newer than the known one */
-    incidentChanged(incident: Incident): boolean {
-      const before = incidents.get(incident.id)
-      if (before !== undefined && before.version >= incident.version) return false
-      const tenant = tenantLabel(incident.tenant)
-      if (before !== undefined) count(before, -1)
-      const waiting = incident.remediations.filter(({ state }) => state === 'awaiting-approval').length
-      const after = {
-        version: incident.version,
-        tenant,
-        severity: incident.severity,
-        open: incident.status === 'open',
-        waiting,
-      }
-      incidents.delete(incident.id) // so that the order is that of the last change
-      incidents.set(incident.id, after)
-      count(after, 1)
-      if (incidents.size > incidentsMax) forgetOldest()
-      return true
+    incidentChanged: cases.changed.bind(cases),
+    openIncidents: cases.reconcile.bind(cases),
+    watermark: watermarks.set.bind(watermarks),
+    lag(at: { stage: string; topic: string; partition: number }, records: number): void {
+      // the end of the log may be older than the position: below 0 is nothing left
+      lag.set(at, Math.max(0, records))
+    },
+    sourceTask(at: { source: string; partition: number }, state: { panes: number; held: number }): void {
+      for (const code of rejectionCode.options) deadLetters.inc({ source: at.source, code }, 0)
+      openPanes.set(at, state.panes)
+      held.set(at, state.held)
+    },
+    outbox: (at: { stage: string; task: string }, records: number): void => outbox.set(at, records),
+    unstored(task: string, state: { records: number; isWaiting: boolean }): void {
+      unstored.set({ task }, state.records)
+      backPressure.set({ task }, state.isWaiting ? 1 : 0)
     },
     checkpointStored(task: string, bytes: number): void {
-      checkpointMs.set(task, now())
+      checkpointAge.set({ task }, now())
       checkpointBytes.set({ task }, bytes)
     },
-    /** A task that this process owns no more. */
+    sinkAt({ topic, partition, newestMs }: { topic: string; partition: number; newestMs: number | null }): void {
+      sinkDelay.set({ topic, partition }, newestMs)
+    },
+    /** A partition that this process reads no more: another tells of it. */
+    partitionLost(at: { stage: string; topic: string; partition: number }): void {
+      lag.remove(at)
+      if (at.stage === 'store') sinkDelay.remove({ topic: at.topic, partition: at.partition })
+    },
+    sourceTaskLost(at: { source: string; partition: number }): void {
+      const task = `${at.source}/${at.partition}`
+      openPanes.remove(at)
+      held.remove(at)
+      outbox.remove({ stage: 'ingest', task })
+      watermarks.remove('ingest', task)
+    },
+    /** A task of detect or respond that this process owns no more. @param task `detect/3` */
     taskLost(task: string): void {
-      checkpointMs.delete(task)
       checkpointAge.remove({ task })
       checkpointBytes.remove({ task })
+      unstored.remove({ task })
+      backPressure.remove({ task })
+      const [stage = '', number = ''] = task.split('/')
+      outbox.remove({ stage, task: number })
+      watermarks.remove(stage, number)
     },
   }
+}
 
-  function count(incident: { tenant: string; severity: string; open: boolean; waiting: number }, by: 1 | -1): void {
-    const { tenant, severity, open, waiting } = incident
-    if (open) incidentsOpen.inc({ tenant, severity }, by)
-    approvalsWaiting.inc({ tenant }, by * waiting)
+/** Memory, garbage collection and the delay of the event loop (perf_hooks), and the limits they run against. */
+function collectProcessMetrics(register: Registry): void {
+  collectDefaultMetrics({ register })
+  const registers = [register]
+  new Gauge({
+    name: 'sentinel_heap_limit_bytes',
+    help: 'Size at which V8 gives the heap up',
+    registers,
+    collect() {
+      this.set(getHeapStatistics().heap_size_limit)
+    },
+  })
+  new Gauge({
+    name: 'sentinel_memory_limit_bytes',
+    help: 'What the container or machine lets the process have; 0 where it does not say',
+    registers,
+    collect() {
+      const limit = process.constrainedMemory?.() ?? 0
+      // without a limit the kernel says a number beyond all memory
+      this.set(limit < 2 ** 53 ? limit : 0)
+    },
+  })
+}
+
+/** Times by their labels, shown as what has passed since; null shows 0. */
+class Ages<L extends string> {
+  readonly #times = new Map<string, { labels: Record<L, string | number>; sinceMs: number | null }>()
+
+  constructor(registry: Registry, options: { name: string; help: string; labelNames: L[]; now: () => number }) {
+    const { now, ...gauge } = options
+    const times = this.#times
+    new Gauge<L>({
+      ...gauge,
+      registers: [registry],
+      collect() {
+        this.reset()
+        for (const { labels, sinceMs } of times.values()) {
+          this.set(labels, sinceMs === null ? 0 : Math.max(0, now() - sinceMs) / 1000)
+        }
+      },
+    })
   }
 
-  /** A closed one where there is one: its version is remembered only to tell repetitions. */
-  function forgetOldest(): void {
-    for (const [id, incident] of incidents) {
-      if (incident.open) continue
-      incidents.delete(id)
-      return
-    }
-    const [id, incident] = incidents.entries().next().value!
-    incidents.delete(id)
-    count(incident, -1)
+  set(labels: Record<L, string | number>, sinceMs: number | null): void {
+    this.#times.set(JSON.stringify(Object.values(labels)), { labels, sinceMs })
+  }
+
+  remove(labels: Record<L, string | number>): void {
+    this.#times.delete(JSON.stringify(Object.values(labels)))
   }
 }
 
-interface DriftLabels {
-  readonly tenant: string
-  readonly entity: string
-  readonly feature: string
-  readonly vote: string
-}
+/** Watermarks as times, and as how far they are behind the wall clock when somebody asks. */
+class Watermarks {
+  readonly #gauge: Gauge<'stage' | 'task'>
+  readonly #delay: Gauge<'stage' | 'task'>
+  readonly #tasks = new Map<string, { stage: string; task: string; watermarkMs: number }>()
 
-/** `model_drift_score` with a bound: what is beyond it shows as the largest score of the newest evaluation. */
-class DriftSeries {
-  private readonly gauge: Gauge<keyof DriftLabels>
-  private readonly seriesMax: number
-  private readonly byEntity = new Map<string, Map<string, DriftLabels>>()
-  private readonly overflow = new Map<string, { evaluationMs: number; score: number }>()
-  private size = 0
-
-  constructor(gauge: Gauge<keyof DriftLabels>, seriesMax: number) {
-    this.gauge = gauge
-    this.seriesMax = seriesMax
+  constructor(registry: Registry, now: () => number) {
+    const labelNames = ['stage', 'task'] as const
+    const registers = [registry]
+    this.#gauge = new Gauge({
+      name: 'sentinel_watermark_seconds',
+      help: 'Event time up to which a task has taken everything (Unix time)',
+      labelNames,
+      registers,
+    })
+    const tasks = this.#tasks
+    this.#delay = new Gauge({
+      name: 'sentinel_watermark_delay_seconds',
+      help: 'How far the watermark of a task is behind the wall clock, 0 where it is ahead',
+      labelNames,
+      registers,
+      collect() {
+        for (const { stage, task, watermarkMs } of tasks.values())
+          this.set({ stage, task }, Math.max(0, now() - watermarkMs) / 1000)
+      },
+    })
   }
 
-  set(labels: DriftLabels, score: number, evaluationMs: number): void {
-    const entityKey = JSON.stringify([labels.tenant, labels.entity])
-    const series = this.byEntity.get(entityKey)
-    const seriesKey = JSON.stringify([labels.feature, labels.vote])
-    if (series?.has(seriesKey) !== true) {
-      if (this.size >= this.seriesMax) {
-        this.setOther(labels, score, evaluationMs)
-        return
-      }
-      this.size++
-      if (series === undefined) this.byEntity.set(entityKey, new Map([[seriesKey, labels]]))
-      else series.set(seriesKey, labels)
-    }
-    this.gauge.set(labels, score)
+  set({ stage, task, watermarkMs }: { stage: string; task: string; watermarkMs: number }): void {
+    this.#tasks.set(`${stage}/${task}`, { stage, task, watermarkMs })
+    this.#gauge.set({ stage, task }, watermarkMs / 1000)
   }
 
-  /** Makes room: an entity that is gone needs no series. */
-  forget(tenant: string, entity: string): void {
-    const entityKey = JSON.stringify([tenant, entity])
-    for (const labels of this.byEntity.get(entityKey)?.values() ?? []) {
-      this.gauge.remove(labels)
-      this.size--
-    }
-    this.byEntity.delete(entityKey)
-  }
-
-  private setOther(labels: DriftLabels, score: number, evaluationMs: number): void {
-    // the names of votes are few: they come from the configuration
-    const key = JSON.stringify([labels.tenant, labels.vote])
-    const known = this.overflow.get(key)
-    if (
-      known !== undefined &&
-      (evaluationMs < known.evaluationMs || (evaluationMs === known.evaluationMs && score <= known.score))
-    ) {
-      return
-    }
-    this.overflow.set(key, { evaluationMs, score })
-    this.gauge.set({ tenant: labels.tenant, entity: other, feature: other, vote: labels.vote }, score)
+  remove(stage: string, task: string): void {
+    this.#tasks.delete(`${stage}/${task}`)
+    this.#gauge.remove({ stage, task })
+    this.#delay.remove({ stage, task })
   }
 }

@@ -5,9 +5,11 @@
 import { Registry } from 'prom-client'
 import type { Finding, Measurement } from './contract/finding.ts'
 import type { Incident } from './contract/incident.ts'
+import type { DeadLetter } from './contract/ingest-records.ts'
 import type { TopicName } from './contract/topics.ts'
 import { SentinelError } from './errors.ts'
 import { createLog, type LogForm, type LogLevel } from './log.ts'
+import type { LogCode } from './log-codes.ts'
 import { createMetrics } from './metrics.ts'
 
 export interface TelemetryOptions {
@@ -23,15 +25,46 @@ export interface TelemetryOptions {
 }
 
 export type Stage = 'ingest' | 'detect' | 'respond' | 'store'
-const levels = {
-  joined: 'info',
-  lost: 'info',
-  failed: 'warn',
+
+/** What happens to the partitions of a stage, and how loud it is. */
+const pipelineEvents = {
+  joined: { level: 'info', code: 'STAGE_JOINED' },
+  lost: { level: 'info', code: 'STAGE_LOST' },
+  failed: { level: 'warn', code: 'STAGE_FAILED' },
   // records were not read, or will be read twice: never without a word
-  'offset-reset': 'error',
-  idle: 'debug',
-  checkpoint: 'debug',
-} as const
+  'offset-reset': { level: 'error', code: 'STAGE_OFFSET_RESET' },
+  'configuration-switch': { level: 'warn', code: 'STAGE_CONFIGURATION_SWITCH' },
+  'source-left': { level: 'warn', code: 'STAGE_SOURCE_LEFT' },
+  idle: { level: 'debug', code: 'STAGE_IDLE' },
+  checkpoint: { level: 'debug', code: 'STAGE_CHECKPOINT' },
+} as const satisfies Record<string, { level: LogLevel; code: LogCode }>
+
+const incidentCodes = {
+  opened: 'INCIDENT_OPENED',
+  updated: 'INCIDENT_UPDATED',
+  escalated: 'INCIDENT_ESCALATED',
+  closed: 'INCIDENT_CLOSED',
+} as const satisfies Record<Incident['change'], LogCode>
+
+const unfolded = {
+  rejected: { code: 'EVENTS_REJECTED', advice: 'records could not be read: see the reasons on dead-letters' },
+  late: {
+    code: 'EVENTS_LATE',
+    advice: 'events came later than the lateness of their source allows and were not folded',
+  },
+  skewed: {
+    code: 'EVENTS_SKEWED',
+    advice: 'events lie ahead of their source: check the clock of the producer; see dead-letters',
+  },
+} as const satisfies Record<string, { code: LogCode; advice: string }>
+
+interface Stored {
+  readonly stored: number
+  readonly skipped: number
+  readonly unreadable: number
+  readonly durationMs: number
+  readonly newest?: { readonly topic: string; readonly timestampMs: number } | undefined
+}
 
 type Partition = { readonly topic: string; readonly partition: number }
 
@@ -52,6 +85,8 @@ export function createTelemetry(options: TelemetryOptions) {
     processMetrics: options.processMetrics ?? true,
   })
 
+  let registryReady = true
+
   function found(finding: Finding): void {
     metrics.found(finding)
     const changes = finding.votes
@@ -71,7 +106,7 @@ export function createTelemetry(options: TelemetryOptions) {
     const waiting = incident.remediations.filter(({ state }) => state === 'awaiting-approval')
     log({
       level: incident.change === 'updated' ? 'debug' : 'info',
-      code: `INCIDENT_${incident.change.toUpperCase()}`,
+      code: incidentCodes[incident.change],
       message: `${incident.severity}: ${incident.title}`,
       fields: { id: incident.id, version: incident.version, tenant: incident.tenant, awaitingApproval: waiting.length },
     })
@@ -99,6 +134,7 @@ export function createTelemetry(options: TelemetryOptions) {
       const code = error instanceof SentinelError ? error.code : 'UNEXPECTED'
       const message = error instanceof Error ? error.message : String(error)
       metrics.errors.inc({ code, stage: context.stage ?? '' })
+      if (context.willRetry === true) metrics.retries.inc({ code, stage: context.stage ?? '' })
       const level = context.willRetry === true ? 'warn' : 'error'
       const stack = code === 'UNEXPECTED' && error instanceof Error ? error.stack : undefined
       const line = { level, code, message, fields: { stage: context.stage, stack } } as const
@@ -124,28 +160,48 @@ export function createTelemetry(options: TelemetryOptions) {
       if (count === 0) return
       metrics.positions.inc({ source, outcome }, count)
       if (outcome === 'accepted') return
-      const advice = {
-        rejected: 'records could not be read: see the reasons on dead-letters',
-        late: 'events came later than the lateness of their source allows and were not folded',
-        skewed: 'events lie ahead of their source: check the clock of the producer; see dead-letters',
-      }[outcome]
-      log.limited(`positions/${source}/${outcome}`, {
-        level: 'warn',
-        code: `EVENTS_${outcome.toUpperCase()}`,
-        message: `${source}: ${advice}`,
-        fields: { source, count },
-      })
+      const { code, advice } = unfolded[outcome]
+      const line = { level: 'warn', code, message: `${source}: ${advice}`, fields: { source, count } } as const
+      log.limited(`positions/${source}/${outcome}`, line)
     },
-    openPanes({ source, partition, panes }: { source: string; partition: number; panes: number }): void {
-      metrics.openPanes.set({ source, partition }, panes)
+    /** Positions of a source, once each, whatever became of them. */
+    positionsRead({ source, count }: { source: string; count: number }): void {
+      if (count > 0) metrics.positionsRead.inc({ source }, count)
+    },
+    /** What did not fit the bounds of a pane: rows that went into (other), values left out. */
+    overflowed({ source, rows, values }: { source: string; rows: number; values: number }): void {
+      if (rows > 0) metrics.overflow.inc({ source, what: 'rows' }, rows)
+      if (values > 0) metrics.overflow.inc({ source, what: 'values' }, values)
+    },
+    /** @param said.held records ahead of their source that are not settled yet */
+    sourceTask({
+      source,
+      partition,
+      ...state
+    }: {
+      source: string
+      partition: number
+      panes: number
+      held: number
+    }): void {
+      metrics.sourceTask({ source, partition }, state)
+    },
+    /** Records that were made and are not acknowledged by the broker yet. */
+    outbox({ stage, task, records }: { stage: Stage; task: string; records: number }): void {
+      metrics.outbox({ stage, task }, records)
+    },
+    /** Records folded since the stored checkpoint, and whether the task waits for it (back-pressure). */
+    unstored({ task, ...state }: { task: string; records: number; isWaiting: boolean }): void {
+      metrics.unstored(task, state)
     },
     /** @param said.task partition of the task's input; for ingest with its source, `<source>/<partition>` */
     watermark({ stage, task, watermarkMs }: { stage: Stage; task: string | number; watermarkMs: number | null }): void {
-      if (watermarkMs !== null) metrics.watermark.set({ stage, task }, watermarkMs / 1000)
+      if (watermarkMs !== null) metrics.watermark({ stage, task: String(task), watermarkMs })
     },
     /** Records between the position (not the commit) and the end of the log. */
     lag({ stage, topic, partition, records }: Partition & { stage: Stage; records: number }): void {
-      metrics.lag.set({ stage, topic, partition }, Math.max(0, records))
+      metrics.lag({ stage, topic, partition }, records)
+      if (stage === 'store' && records <= 0) metrics.sinkAt({ topic, partition, newestMs: null })
     },
     batch({ stage, records, durationMs }: { stage: Stage; records: number; durationMs: number }): void {
       metrics.batches.observe({ stage }, durationMs / 1000)
@@ -154,20 +210,29 @@ export function createTelemetry(options: TelemetryOptions) {
     /** What happens to the partitions of a stage. */
     pipelineEvent(event: {
       readonly stage: Stage
-      readonly kind: 'joined' | 'lost' | 'failed' | 'offset-reset' | 'idle' | 'checkpoint'
+      readonly kind: keyof typeof pipelineEvents
       readonly detail: string
       readonly durationMs?: number
+      /** With `offset-reset`: records between the position and the first one that is left. */
+      readonly lost?: { readonly topic: string; readonly records: number }
     }): void {
-      const { stage, kind, detail, durationMs } = event
+      const { stage, kind, detail, durationMs, lost } = event
       metrics.pipelineEvents.inc({ stage, kind })
+      if (lost !== undefined) metrics.recordsLost.inc({ stage, topic: lost.topic }, Math.max(0, lost.records))
       const line = {
-        level: levels[kind],
-        code: `STAGE_${kind.replace('-', '_').toUpperCase()}`,
+        ...pipelineEvents[kind],
         message: `${stage}: ${detail}`,
         fields: { stage, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
       }
       if (kind === 'failed') log.limited(`${stage}/failed`, line)
       else log(line)
+    },
+    /** A partition that this process reads no more: its gauges are another's to tell. */
+    partitionLost(at: Partition & { stage: Stage }): void {
+      metrics.partitionLost({ stage: at.stage, topic: at.topic, partition: at.partition })
+    },
+    sourceTaskLost(at: { source: string; partition: number }): void {
+      metrics.sourceTaskLost(at)
     },
 
     // What comes out
@@ -178,10 +243,14 @@ export function createTelemetry(options: TelemetryOptions) {
       if (body.type === 'measurement') metrics.measured(body as Measurement)
       if (body.type === 'finding') found(body as Finding)
       if (body.type === 'incident') incidentChanged(body as Incident)
+      if (body.type === 'dead-letter') metrics.rejected(body as DeadLetter)
     },
     found,
-    /** Call it at the start too, for each open incident that the store knows. */
     incidentChanged,
+    /** All open incidents that the store knows, from time to time: other processes open and close some too. */
+    openIncidents(stored: readonly Incident[]): void {
+      metrics.openIncidents(stored)
+    },
 
     // Checkpoints and the store
 
@@ -200,8 +269,10 @@ export function createTelemetry(options: TelemetryOptions) {
       const message = `${task} at ${offset}: another owner has stored a later one; this one goes on with what it has`
       log.limited(`refused/${task}`, { level: 'warn', code: 'CHECKPOINT_REFUSED', message })
     },
-    stored(said: Partition & { stored: number; skipped: number; unreadable: number; durationMs: number }): void {
-      const { topic, partition, stored, skipped, unreadable, durationMs } = said
+    /** @param said.newest the last record that was written, by the broker's name of its topic, and its append time */
+    stored(said: Partition & Stored): void {
+      const { topic, partition, stored, skipped, unreadable, durationMs, newest } = said
+      if (newest !== undefined) metrics.sinkAt({ topic: newest.topic, partition, newestMs: newest.timestampMs })
       metrics.sinkRows.inc({ topic, outcome: 'stored' }, stored)
       metrics.sinkRows.inc({ topic, outcome: 'skipped' }, skipped)
       metrics.sinkRows.inc({ topic, outcome: 'unreadable' }, unreadable)
@@ -210,11 +281,44 @@ export function createTelemetry(options: TelemetryOptions) {
       const message = `${topic}/${partition}: ${unreadable} records are not what their contract says: see the table unreadable`
       log.limited(`unreadable/${topic}`, { level: 'warn', code: 'RECORDS_UNREADABLE', message })
     },
+    /** An entry of the audit topic that does not follow its chain: forged, altered, or one is missing before it. */
+    auditBroken(said: { tenant: string; sequence: number; reason: string }): void {
+      metrics.auditBreaks.inc()
+      const message = `the audit of ${said.tenant} breaks at entry ${said.sequence} (${said.reason}): run \`sentinel audit verify\``
+      log.limited(`audit/${said.tenant}`, { level: 'error', code: 'AUDIT_BREAK', message })
+    },
     retentionApplied({ rows, chunks }: { rows: number; chunks: number }): void {
       metrics.dropped.inc({ what: 'rows' }, rows)
       metrics.dropped.inc({ what: 'chunks' }, chunks)
       if (rows + chunks === 0) return
       log({ level: 'info', code: 'RETENTION_APPLIED', message: `dropped ${rows} rows and ${chunks} chunks` })
+    },
+
+    // The schema registry
+
+    /** What a look-up of a schema came to; `schemas` are those kept in memory. */
+    schemaLookedUp({ outcome, schemas }: { outcome: 'found' | 'unknown' | 'away'; schemas: number }): void {
+      const isReady = outcome !== 'away'
+      metrics.registryLookups.inc({ outcome })
+      metrics.registrySchemas.set(schemas)
+      metrics.registryReady.set(isReady ? 1 : 0)
+      if (isReady === registryReady) return
+      registryReady = isReady
+      const code = isReady ? 'SCHEMA_REGISTRY_BACK' : 'SCHEMA_REGISTRY_AWAY'
+      const message = isReady ? 'the schema registry answers' : 'the schema registry does not answer: its records wait'
+      log.limited('registry', { level: isReady ? 'info' : 'warn', code, message })
+    },
+
+    // Traces
+
+    /** Spans that reached the collector, and those that did not: too many waited, or it was away. */
+    spans({ outcome, count }: { outcome: 'exported' | 'dropped' | 'failed'; count: number }): void {
+      if (count === 0) return
+      metrics.spans.inc({ outcome }, count)
+      if (outcome === 'exported') return
+      const why = outcome === 'dropped' ? 'more spans were made than it takes' : 'it does not answer'
+      const message = `${count} spans did not reach the collector: ${why}`
+      log.limited(`spans/${outcome}`, { level: 'warn', code: 'TRACES_LOST', message })
     },
 
     // The API

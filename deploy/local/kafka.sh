@@ -5,14 +5,18 @@
 # Without --for it runs until `stop`. The log and the pid lie in $KAFKA_DIR.
 # env: KAFKA_PORT (else the first free one from 19092; the controller takes the port + 1000), KAFKA_DIR (data; wiped at
 #      start unless KEEP=1), KAFKA_LIBS (jars, downloaded once), KAFKA_PROPS (extra lines for server.properties),
-#      KAFKA_JAVA_OPTS
+#      KAFKA_JAVA_OPTS, KAFKA_SECURED=1 (SASL_SSL and an authorizer, see below)
+# KAFKA_SECURED=1: TLS by an authority of its own, PLAIN and SCRAM, ACLs enforced, in a data folder of its own. Under
+# $KAFKA_DIR/secured lie ca.pem and users (name:password lines, mode 0600): admin (PLAIN; may do all), plain (PLAIN),
+# scram (SCRAM-SHA-256 and -512). The last two may do nothing until ACLs say so. Needs openssl.
 set -euo pipefail
 # shellcheck source=deploy/local/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 version=4.3.1
 port=${KAFKA_PORT:-}
 libs=${KAFKA_LIBS:-$cache/kafka-$version}
-dir=${KAFKA_DIR:-$cache/kafka-data${port:+-$port}}
+secured=${KAFKA_SECURED:-}
+dir=${KAFKA_DIR:-$cache/kafka-data${port:+-$port}${secured:+-secured}}
 leases=$dir/users
 parse "$@"
 
@@ -54,6 +58,7 @@ POM
 }
 
 configure() { # port
+  [ -z "$secured" ] || umask 077 # passwords stand in the settings
   mkdir -p "$dir"
   cat > "$dir/log4j2.xml" <<'XML'
 <Configuration status="error"><Appenders><Console name="C"><PatternLayout pattern="[%d] %p %m (%c)%n"/></Console></Appenders>
@@ -76,8 +81,54 @@ auto.create.topics.enable=false
 broker.session.timeout.ms=1500
 broker.heartbeat.interval.ms=300
 PROPS
+  [ -z "$secured" ] || secure "$1" >> "$dir/server.properties"
   printf '%b\n' "${KAFKA_PROPS:-}" >> "$dir/server.properties"
 }
+
+# Makes an authority, a certificate and users; prints the settings, of which the last of a name counts.
+secure() { # port
+  command -v openssl > /dev/null || die 'openssl is not installed: a secured broker needs it (apt-get install openssl).'
+  local made=$dir/secured module=org.apache.kafka.common.security
+  if [ ! -e "$made/users" ]; then
+    mkdir -p "$made"
+    chmod 700 "$made"
+    (
+      umask 077
+      cd "$made"
+      openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj '/CN=sentinel-stream local authority' \
+        -keyout ca.key -out ca.pem
+      openssl req -newkey rsa:2048 -nodes -subj '/CN=127.0.0.1' -keyout server.key -out server.csr
+      printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\n' > server.ext
+      openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 30 -extfile server.ext -out server.crt
+      cat server.key server.crt > server.pem
+      for user in admin plain scram; do echo "$user:$(password)"; done > users
+    ) > "$dir/openssl.log" 2>&1 || { cat "$dir/openssl.log" >&2; die 'the certificates could not be made'; }
+  fi
+  local admin plain
+  admin=$(user_password admin)
+  plain=$(user_password plain)
+  cat <<PROPS
+listeners=SASL_SSL://127.0.0.1:$1,CONTROLLER://127.0.0.1:$(($1 + 1000))
+listener.security.protocol.map=SASL_SSL:SASL_SSL,CONTROLLER:SASL_SSL
+inter.broker.listener.name=SASL_SSL
+sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config=$module.plain.PlainLoginModule required username="admin" password="$admin" user_admin="$admin";
+listener.name.sasl_ssl.plain.sasl.jaas.config=$module.plain.PlainLoginModule required username="admin" password="$admin" user_admin="$admin" user_plain="$plain";
+listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=$module.scram.ScramLoginModule required;
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule required;
+ssl.keystore.type=PEM
+ssl.keystore.location=$made/server.pem
+ssl.truststore.type=PEM
+ssl.truststore.location=$made/ca.pem
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:admin
+PROPS
+}
+
+user_password() { sed -n "s/^$1://p" "$dir/secured/users"; }
 
 # Waits for a broker that was started; 1: it ended, 2: it is not ready in time.
 await() {
@@ -100,7 +151,13 @@ launch() { # port
   read -ra options <<< "${KAFKA_JAVA_OPTS:--Xms256m -Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1}"
   local kafka=(java "${options[@]}" -Dlog4j2.configurationFile="$dir/log4j2.xml" -cp "$libs/*")
   if [ ! -e "$dir/data/meta.properties" ]; then
-    "${kafka[@]}" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qk -c "$dir/server.properties" > "$dir/format.log" 2>&1 ||
+    local users=() mechanism
+    if [ -n "$secured" ]; then
+      for mechanism in SCRAM-SHA-256 SCRAM-SHA-512; do
+        users+=(--add-scram "$mechanism=[name=scram,password=$(user_password scram)]")
+      done
+    fi
+    "${kafka[@]}" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qk -c "$dir/server.properties" "${users[@]}" > "$dir/format.log" 2>&1 ||
       { cat "$dir/format.log" >&2; die "the data folder $dir could not be set up"; }
   fi
   echo "127.0.0.1:$1" > "$dir/address"

@@ -9,7 +9,7 @@ import { SentinelError } from '../../stream/errors.ts'
 export type Report = (line: string) => void
 
 export interface Script {
-  readonly file: 'kafka.sh' | 'timescale.sh' | 'postgres.sh'
+  readonly file: 'kafka.sh' | 'timescale.sh' | 'postgres.sh' | 'registry.sh'
   readonly environment: NodeJS.ProcessEnv
 }
 

@@ -16,6 +16,8 @@ export interface ProvideOptions {
   readonly keep?: boolean
   /** Plain PostgreSQL will not do; false. */
   readonly requireTimescale?: boolean
+  /** A schema registry too: SCHEMA_REGISTRY_URL, else a local one, else none, which is reported; false. */
+  readonly registry?: boolean
   /** Called with a line for a person: what is going on, and for how long. A first start takes a minute or two. */
   readonly report?: Report
   readonly environment?: NodeJS.ProcessEnv
@@ -36,6 +38,8 @@ export interface PostgresService {
 export interface Services {
   readonly kafka: KafkaService
   readonly postgres: PostgresService | undefined
+  /** Where Confluent's API begins; undefined where it was not asked for, or cannot be had. */
+  readonly registryUrl: string | undefined
   /** With `keep`: how to end what was left running, a command each. */
   readonly stopCommands: readonly string[]
   /** Ends what runs for this call alone; what others use at this time, or was kept, goes on. */
@@ -190,6 +194,19 @@ async function givenDatabase(url: string, requireTimescale: boolean): Promise<Po
   }
 }
 
+async function registryService(context: Context): Promise<Provided<string | undefined>> {
+  const given = context.environment['SCHEMA_REGISTRY_URL']?.trim()
+  if (given) return { service: given }
+  const script: Script = { file: 'registry.sh', environment: context.environment }
+  try {
+    return { service: await run(script, ['start', ...context.startArgs], context.report), script }
+  } catch (error) {
+    await context.release(script).catch(() => {}) // the first failure is the one to tell
+    context.report(`no schema registry: ${lastLine(error)}`)
+    return { service: undefined }
+  }
+}
+
 function lastLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   return message.trimEnd().split('\n').at(-1) ?? ''
@@ -206,6 +223,7 @@ function lastLine(error: unknown): string {
  */
 export async function provideServices(options: ProvideOptions = {}): Promise<Services> {
   const { allowMemory = false, keep = false, requireTimescale = false, environment = process.env } = options
+  const { registry: withRegistry = false } = options
   const report = options.report ?? (() => {})
   const user = String(process.pid)
   const startArgs = keep ? [] : ['--for', user]
@@ -214,11 +232,12 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Ser
   }
   const context: Context = { facts: gatherFacts(environment), environment, startArgs, release, report }
 
-  const [kafka, database] = await Promise.allSettled([
+  const [kafka, database, registry] = await Promise.allSettled([
     kafkaService(context, { allowMemory }),
     databaseService(context, { allowMemory, requireTimescale }),
+    withRegistry ? registryService(context) : ({ service: undefined } as Provided<string | undefined>),
   ])
-  const scripts = [kafka, database].flatMap((result) =>
+  const scripts = [kafka, database, registry].flatMap((result) =>
     result.status === 'fulfilled' && result.value.script !== undefined ? [result.value.script] : [],
   )
   const stop = async (): Promise<void> => {
@@ -231,6 +250,7 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Ser
   return {
     kafka: kafka.value.service,
     postgres: database.value.service,
+    registryUrl: registry.status === 'fulfilled' ? registry.value.service : undefined,
     stopCommands: keep ? scripts.map(({ file }) => stopCommand(file)) : [],
     stop,
   }

@@ -20,7 +20,7 @@ const service = z.object({
 })
 const compose = z
   .object({
-    services: z.object({ kafka: service, timescaledb: service, worker: service }),
+    services: z.object({ kafka: service, timescaledb: service, registry: service, worker: service }),
     volumes: z.record(z.string(), z.null()),
   })
   .parse(parse(read('docker-compose.yml')))
@@ -33,6 +33,19 @@ describe('docker-compose.yml', () => {
     )
     expect(compose.services.timescaledb.image).toBe('timescale/timescaledb:2.19.3-pg17')
     expect(read('deploy/local/timescale.sh')).toContain('--include=postgresql-17,postgresql-17-timescaledb')
+    for (const { image, build } of Object.values(compose.services)) {
+      if (build === undefined) expect(image).toMatch(/^[\w./-]+:\d+\.\d+\.\d+[\w.-]*$/)
+    }
+  })
+
+  test('the schema registry keeps its schemas on the broker, and is ready when it answers as Confluent’s does', () => {
+    const { environment, depends_on, healthcheck } = compose.services.registry
+    expect(environment['APICURIO_STORAGE_KIND']).toBe('kafkasql')
+    expect(environment['APICURIO_KAFKASQL_BOOTSTRAP_SERVERS']).toBe(
+      compose.services.worker.environment['KAFKA_BROKERS'],
+    )
+    expect(depends_on).toEqual({ kafka: { condition: 'service_healthy' } })
+    expect(healthcheck?.test.join(' ')).toContain('/apis/ccompat/v7/subjects')
   })
 
   test.each(services)('%s listens on the loopback interface of the host alone', (_name, { ports }) => {
@@ -68,7 +81,8 @@ describe('docker-compose.yml', () => {
     expect(command).toEqual(['run'])
   })
 
-  test.each(services)('%s keeps its data in a declared volume', (_name, { volumes }) => {
+  test.each(services)('%s keeps its data in a declared volume', (name, { volumes }) => {
+    if (name === 'registry') return // on the broker, see above
     expect(volumes.length).toBeGreaterThan(0)
     for (const volume of volumes) expect(Object.keys(compose.volumes)).toContain(volume.split(':')[0])
   })

@@ -3,8 +3,9 @@ import { describe, expect, it } from 'vitest'
 import type { Finding } from '../../stream/contract/finding.ts'
 import { idOf } from '../../stream/contract/id.ts'
 import { SentinelError } from '../../stream/errors.ts'
+import { createLog } from '../../stream/log.ts'
 import { createTelemetry, type TelemetryOptions } from '../../stream/telemetry.ts'
-import { incident, measurement, noonMs, remediation, vote } from './records.ts'
+import { deadLetter, incident, measurement, noonMs, remediation, vote } from './records.ts'
 
 function telemetryWith(options: Partial<TelemetryOptions> = {}) {
   const lines: string[] = []
@@ -128,6 +129,83 @@ describe('metrics', () => {
   })
 })
 
+describe('metrics of operation', () => {
+  it('count votes, dead letters, quarantines and lost records', async () => {
+    const { telemetry, value } = telemetryWith()
+    telemetry.emitted('measurements', measurement({ votes: [vote(), vote({ status: 'insufficient' })] }))
+    expect(await value('sentinel_votes_total{tenant="default",kind="model",status="insufficient"}')).toBe(1)
+    const quarantines = 'sentinel_quarantines_total{tenant="default"}'
+    expect(await value(quarantines)).toBe(0)
+    const votes = [{ ...vote({ problem: 'quarantine' }), previous: 'stable', changed: true }] as const
+    telemetry.emitted('casefile', finding({ votes: [...votes] }))
+    expect(await value(quarantines)).toBe(1)
+    telemetry.sourceTask({ source: 'logs', partition: 0, panes: 1, held: 0 })
+    expect(await value('sentinel_dead_letters_total{source="logs",code="invalid"}')).toBe(0)
+    telemetry.emitted('dead-letters', deadLetter(1))
+    const { origin, code } = deadLetter(1)
+    expect(await value(`sentinel_dead_letters_total{source="${origin.source}",code="${code}"}`)).toBe(1)
+    const resets = 'sentinel_pipeline_events_total{stage="ingest",kind="offset-reset"}'
+    expect(await value(resets)).toBe(0)
+    const lost = { topic: 'mine', records: 40 }
+    telemetry.pipelineEvent({ stage: 'ingest', kind: 'offset-reset', detail: 'mine/0', lost })
+    expect(await value(resets)).toBe(1)
+    expect(await value('sentinel_records_lost_total{stage="ingest",topic="mine"}')).toBe(40)
+  })
+
+  it('tell how long approvals have waited, and when the next one expires', async () => {
+    const { telemetry, value, wait } = telemetryWith()
+    const oldest = 'sentinel_approval_oldest_waiting_seconds{tenant="default"}'
+    const expiry = 'sentinel_approval_next_expiry_timestamp_seconds{tenant="default"}'
+    telemetry.emitted('incidents', incident({ remediations: [remediation()] }))
+    wait(60_000)
+    const expiresMs = noonMs + 900_000
+    telemetry.emitted('incidents', incident({ version: 2, remediations: [remediation({ expiresMs })] }))
+    wait(30_000)
+    expect([await value(oldest), await value(expiry)]).toEqual([90, expiresMs / 1000])
+    telemetry.emitted('incidents', incident({ version: 3, remediations: [remediation({ state: 'expired' })] }))
+    expect([await value(oldest), await value(expiry)]).toEqual([undefined, undefined])
+  })
+
+  it('forget what the store knows to be closed, once this process has had time to hear of it', async () => {
+    const { telemetry, value, wait } = telemetryWith()
+    const open = 'sentinel_incidents_open{tenant="default",severity="high"}'
+    const [one, two] = [incident(), incident({ id: idOf('incident', 'two') })]
+    telemetry.openIncidents([one, two])
+    expect(await value(open)).toBe(2)
+    telemetry.openIncidents([one])
+    expect(await value(open)).toBe(2)
+    wait(120_001)
+    telemetry.openIncidents([one])
+    expect(await value(open)).toBe(1)
+  })
+
+  it('tell how old the newest stored record is, as long as more are to come', async () => {
+    const { telemetry, value, wait } = telemetryWith()
+    const delay = 'sentinel_sink_delay_seconds{topic="sentinel.audit.v1",partition="2"}'
+    const at = { topic: 'sentinel.audit.v1', partition: 2 }
+    const newest = { topic: at.topic, timestampMs: noonMs }
+    telemetry.stored({ topic: 'audit', partition: 2, stored: 1, skipped: 0, unreadable: 0, durationMs: 1, newest })
+    wait(20_000)
+    expect(await value(delay)).toBe(20)
+    telemetry.lag({ stage: 'store', ...at, records: 5 })
+    expect(await value(delay)).toBe(20)
+    telemetry.lag({ stage: 'store', ...at, records: 0 })
+    expect(await value(delay)).toBe(0)
+    telemetry.partitionLost({ stage: 'store', ...at })
+    expect(await value(delay)).toBeUndefined()
+  })
+
+  it('follow the schema registry, and say once that it is away', async () => {
+    const { telemetry, lines, value } = telemetryWith()
+    telemetry.schemaLookedUp({ outcome: 'found', schemas: 3 })
+    telemetry.schemaLookedUp({ outcome: 'away', schemas: 3 })
+    telemetry.schemaLookedUp({ outcome: 'away', schemas: 3 })
+    expect(await value('sentinel_schema_registry_ready')).toBe(0)
+    expect(await value('sentinel_schema_registry_lookups_total{outcome="away"}')).toBe(2)
+    expect(lines.map((line) => JSON.parse(line).code)).toEqual(['SCHEMA_REGISTRY_AWAY'])
+  })
+})
+
 describe('log lines', () => {
   it('are JSON with a stable code for machines, and columns for people', () => {
     const machine = telemetryWith()
@@ -156,6 +234,25 @@ describe('log lines', () => {
     wait(10_000)
     telemetry.positions({ source: 'logs', outcome: 'rejected', count: 1 })
     expect(JSON.parse(lines[2]!).repeated).toBe(99)
+  })
+
+  it('are one object each, whatever a field holds, and never show a member named like a secret', () => {
+    const lines: string[] = []
+    const log = createLog({ form: 'json', write: (line) => lines.push(line), now: () => noonMs })
+    const fields = { token: 'canary', stack: 'a\nb', count: 3, message: 'not this', roles: ['a', 'b\u001b'] }
+    log({ level: 'info', code: 'STARTED', message: '%s %d 100 %', fields })
+    expect(lines.length).toBe(1)
+    expect(lines[0]!.endsWith('}\n')).toBe(true)
+    expect(JSON.parse(lines[0]!)).toEqual({
+      level: 'info',
+      time: '2026-03-01T12:00:00.000Z',
+      code: 'STARTED',
+      token: '***',
+      stack: 'a b',
+      count: 3,
+      roles: ['a', 'b '],
+      message: '%s %d 100 %',
+    })
   })
 
   it('carry no secrets, and nothing that steers a terminal', () => {
