@@ -2,7 +2,9 @@
 import type { LogRecord } from '../../contract/stage.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
+import { noSchemas, type Schemas } from '../../runtime/schemas.ts'
 import { type IngestRunner, JudgingRunner, type LastOut } from '../../runtime/task-runner.ts'
+import { answerOf } from './answer.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext } from './stage-consumer.ts'
 
@@ -15,19 +17,35 @@ type Runner = IngestRunner | JudgingRunner
 /**
  * Folds one record; a step is finished even when the group rebalances in the middle of it. What waits to be sent stays
  * below a bound also within a long step: a heartbeat may close panes of thousands of entities.
+ *
+ * @returns false for a record that has to wait for its schema: nothing of it was folded
  */
 export async function fold(
   runner: Runner,
   record: LogRecord,
   context: BatchContext,
   send: () => Promise<void>,
-): Promise<void> {
+  schemas: Schemas = noSchemas,
+): Promise<boolean> {
   const step = runner.accept(record)
-  for (let slices = 1; step.next().done !== true; slices++) {
+  let next = step.next()
+  for (let slices = 1; next.done !== true; slices++) {
+    if (next.value !== null) {
+      const answer = await answerOf(next.value.id, schemas, context)
+      if (answer === undefined) {
+        step.return('skipped')
+        return false
+      }
+      next = step.next(answer)
+      continue
+    }
     if (slices % 4 === 0) await context.heartbeat()
     if (runner.pendingCount > outboxMax) await send()
+    next = step.next()
   }
+  context.failpoint?.('fold')
   if (runner.pendingCount > outboxMax) await send()
+  return true
 }
 
 /**
@@ -42,7 +60,9 @@ export async function flush(
 ): Promise<void> {
   while (runner.pendingCount > 0) {
     if (!context.current()) return
+    context.failpoint?.('send/before')
     const { sent, error } = await producer.send(runner.pending())
+    context.failpoint?.('send/after')
     runner.acknowledge(sent)
     if (error === undefined) continue
     if (isTooLarge(error)) {

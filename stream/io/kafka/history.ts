@@ -3,7 +3,7 @@ import type { Admin, Kafka } from 'kafkajs'
 import type { SourceConfig } from '../../contract/configuration.ts'
 import { decodeJson } from '../../contract/encoding.ts'
 import type { AuditEntry } from '../../contract/incident.ts'
-import type { Idle, Incarnation, SourceJoined } from '../../contract/pane.ts'
+import type { Idle, Incarnation, SourceJoined, SourceLeft } from '../../contract/pane.ts'
 import type { IdleDeclaration, LogRecord } from '../../contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import type { RecordedAnswer } from '../../runtime/replay.ts'
@@ -17,6 +17,8 @@ export interface History {
   /** By `source/partition`. */
   readonly startOffsets: ReadonlyMap<string, number>
   readonly idles: ReadonlyMap<string, IdleDeclaration[]>
+  /** By `source/partition`: where it was read no more. */
+  readonly departures: ReadonlyMap<string, number>
   readonly answers: readonly RecordedAnswer[]
   readonly publicKeys: Incarnation['publicKeys']
   /** `id → bytes` of what the live run emitted. */
@@ -26,7 +28,7 @@ export interface History {
 }
 
 /** Kinds of answers on `casefile`: what is no function of the sources. */
-const answerTypes = new Set(['decision', 'command-result', 'tick', 'key-declaration', 'annotation'])
+const answerTypes = new Set(['decision', 'command-result', 'tick', 'key-declaration', 'annotation', 'incarnation'])
 
 export async function readHistory(
   kafka: Kafka,
@@ -62,6 +64,7 @@ export async function readHistory(
     sourcePartitions,
     startOffsets,
     idles: declared.idles,
+    departures: declared.departures,
     answers,
     publicKeys,
     liveIncidents,
@@ -77,6 +80,7 @@ async function topicRanges(admin: Admin, topic: string): Promise<Range[]> {
 /** Declarations go to every partition of `panes`: one of them tells all. */
 async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
   const idles = new Map<string, IdleDeclaration[]>()
+  const departures = new Map<string, number>()
   const starts = new Map<string, number>()
   const gaps: string[] = []
   const seen = new Set<string>()
@@ -93,6 +97,11 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
         const { source, partition, startOffset } = decodeJson(value!) as SourceJoined
         const key = `${source}/${partition}`
         starts.set(key, Math.min(startOffset, starts.get(key) ?? startOffset))
+        if (departures.delete(key)) gaps.push(`${key}: it had left, and was read again from offset ${startOffset} on`)
+      }
+      if (type === 'sentinel.source-left.v1') {
+        const { source, partition, position } = decodeJson(value!) as SourceLeft
+        departures.set(`${source}/${partition}`, position)
       }
       if (type === 'sentinel.idle.v1') {
         const { source, partition, position, watermarkMs } = decodeJson(value!) as Idle
@@ -112,7 +121,7 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
       publicKeys = (decodeJson(value!) as Incarnation).publicKeys
     })
   }
-  return { idles, starts, publicKeys, gaps }
+  return { idles, departures, starts, publicKeys, gaps }
 }
 
 /** Answers that the audit knows, with the frontier at which each was applied. */
@@ -125,7 +134,8 @@ async function readAnswers(kafka: Kafka, admin: Admin, prefix: string): Promise<
   const found: RecordedAnswer[] = []
   if (frontiers.size === 0) return found
   await readRanges(kafka, await topicRanges(admin, brokerTopic('casefile', prefix)), (record: LogRecord) => {
-    const type = /^sentinel\.(.+)\.v1$/.exec(record.headers['ce_type'] ?? '')?.[1] ?? ''
+    // two first starts at once write an incarnation each, which has no headers; respond notes the second one
+    const type = /^sentinel\.(.+)\.v1$/.exec(record.headers['ce_type'] ?? 'sentinel.incarnation.v1')?.[1] ?? ''
     const frontierMs = frontiers.get(`${record.partition}/${record.offset}`)
     if (answerTypes.has(type) && frontierMs !== undefined)
       found.push({ partition: record.partition, record, frontierMs })

@@ -1,12 +1,19 @@
 /** Drives the runner of one source partition on Kafka: folds, sends, then commits the position, in this order. */
 import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
+import type { Schemas } from '../../runtime/schemas.ts'
 import type { IngestRunner } from '../../runtime/task-runner.ts'
 import { flush, fold } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
+import type { SkewedPartition } from './skew-policy.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
 
 /** How long a silent partition waits at most between two looks at whether it may be raised again. */
 const idleLookMsMax = 10_000
+/** Records folded without a turn of the event loop: a few milliseconds' work. */
+const turnRecords = 2_000
+
+/** After so long without a record a partition has nothing to read, for the time being. */
+const nothingToReadMs = 5_000
 
 export interface IngestHandlerOptions {
   readonly runner: IngestRunner
@@ -23,6 +30,10 @@ export interface IngestHandlerOptions {
    */
   readonly idleWatermark: (own: { atLastRecordMs: number | null; silentMs: number }) => Promise<number | null>
   readonly onDeclaredIdle: (watermarkMs: number) => void
+  /** Whether the partition is too far ahead of the others of its source: then it waits for them. */
+  readonly isAhead: () => boolean
+  /** Answers what a step asks for; none where no registry is configured. */
+  readonly schemas?: Schemas | undefined
 }
 
 export class IngestHandler implements PartitionHandler {
@@ -54,11 +65,38 @@ export class IngestHandler implements PartitionHandler {
     return this.options.clock() - this.lastRecordMs >= this.options.idleAfterMs
   }
 
+  /** How it stands for those that wait for the slowest: one that has nothing to read holds nobody. */
+  get skew(): SkewedPartition {
+    const { runner, clock, idleAfterMs } = this.options
+    const isIdle = clock() - this.lastRecordMs >= Math.min(idleAfterMs, nothingToReadMs)
+    return { watermarkMs: runner.task.watermarkMs, isIdle }
+  }
+
   async takeBatch(records: Iterable<LogRecord>, context: BatchContext): Promise<void> {
-    const { runner, producer, clock, commitEveryMs } = this.options
+    const { runner, producer, clock, commitEveryMs, schemas } = this.options
+    if (this.options.isAhead()) {
+      // waiting is not silence
+      this.lastRecordMs = clock()
+      context.defer()
+      return
+    }
+    let quiet = 0
+    let isCurrent = context.current()
     for (const record of records) {
-      if (!context.current()) break
-      await fold(runner, record, context, () => flush(runner, producer, context))
+      if (!isCurrent) break
+      if (runner.acceptQuietly(record)) {
+        // nothing else ran meanwhile: the assignment is what it was
+        if (++quiet % turnRecords !== 0) continue
+        await context.heartbeat()
+        isCurrent = context.current()
+        continue
+      }
+      const isFolded = await fold(runner, record, context, () => flush(runner, producer, context), schemas)
+      if (!isFolded) {
+        context.defer()
+        break
+      }
+      isCurrent = context.current()
     }
     this.lastRecordMs = clock()
     this.atLastRecordMs = runner.task.watermarkMs
@@ -87,11 +125,15 @@ export class IngestHandler implements PartitionHandler {
     if (watermarkMs === null || (ownMs !== null && watermarkMs < ownMs + this.options.idleStepMs)) return
     if (!runner.task.canDeclareIdle(watermarkMs) || !context.current()) return
     const declaration = { position: runner.task.position, watermarkMs }
+    context.failpoint?.('idle/before')
     await context.commit(runner.commitPoint(declaration))
+    context.failpoint?.('idle/declared')
     const step = runner.applyIdle(declaration)
     while (step.next().done !== true) await context.heartbeat()
     await flush(runner, producer, context)
+    context.failpoint?.('idle/sent')
     await this.commit(context)
+    context.failpoint?.('idle/committed')
     onDeclaredIdle(watermarkMs)
   }
 

@@ -7,6 +7,7 @@ import type { JudgingRunner, LastOut } from '../../runtime/task-runner.ts'
 import { flush, fold } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
+import { whileCurrent } from './while-current.ts'
 
 export interface CheckpointOutcome {
   readonly outcome: 'stored' | 'refused' | 'failed'
@@ -25,7 +26,8 @@ export interface JudgingHandlerOptions {
   readonly producer: RecordProducer
   readonly checkpoints: CheckpointStore
   readonly incarnation: string
-  readonly digest: string
+  /** Digest of the stored checkpoint; of the configuration where there is none yet. */
+  readonly storedDigest: string
   /** Offset that the stored checkpoint has; null when there is none yet. */
   readonly storedOffset: number | null
   readonly checkpointEveryMs: number
@@ -34,17 +36,24 @@ export interface JudgingHandlerOptions {
   readonly unstoredRecordsMax: number
   readonly clock: () => number
   readonly readLastOut: () => Promise<ReadonlyMap<TopicName, LastOut>>
+  /** Reads offsets of the partition again, which the task had no room for when they came. */
+  readonly readAgain: (
+    range: { fromOffset: number; toOffset: number },
+    onRecord: (record: LogRecord) => void,
+  ) => Promise<void>
   readonly onCheckpoint: (checkpoint: CheckpointOutcome) => void
 }
 
 export class JudgingHandler implements PartitionHandler {
   private readonly options: JudgingHandlerOptions
   private storedOffset: number | null
+  private storedDigest: string
   private storedAtMs: number
 
   constructor(options: JudgingHandlerOptions) {
     this.options = options
     this.storedOffset = options.storedOffset
+    this.storedDigest = options.storedDigest
     this.storedAtMs = options.clock()
   }
 
@@ -61,12 +70,24 @@ export class JudgingHandler implements PartitionHandler {
     return this.storedAtMs
   }
 
+  /** Records folded since the stored checkpoint. */
+  get unstored(): number {
+    return this.next - (this.storedOffset ?? 0)
+  }
+
+  /** Whether no record is taken until a checkpoint is stored. */
+  get isWaiting(): boolean {
+    return this.unstored > this.options.unstoredRecordsMax
+  }
+
   async takeBatch(records: Iterable<LogRecord>, context: BatchContext): Promise<void> {
     const { runner, producer, clock, readLastOut, checkpointEveryMs, checkpointEveryRecords } = this.options
     let folded = 0
+    await this.recall(context)
     for (const record of records) {
       if (!context.current()) break
       await fold(runner, record, context, () => flush(runner, producer, context, readLastOut))
+      await this.recall(context)
       if (++folded % 64 === 0) await context.heartbeat()
     }
     runner.endOfBatch()
@@ -95,9 +116,26 @@ export class JudgingHandler implements PartitionHandler {
     if (this.next !== this.storedOffset) await this.checkpoint(context)
   }
 
+  /** Shows the task again what memory had no room for, now that its turn has come. */
+  private async recall(context: BatchContext): Promise<void> {
+    const { runner, producer, readLastOut, readAgain } = this.options
+    for (let range = runner.recall; range !== null; range = runner.recall) {
+      const alive = setInterval(() => void context.heartbeat(), 1_000)
+      try {
+        await readAgain(range, (record) => runner.showAgain(record))
+      } finally {
+        clearInterval(alive)
+      }
+      const step = runner.goOn()
+      for (let slices = 1; step.next().done !== true; slices++) if (slices % 4 === 0) await context.heartbeat()
+      await flush(runner, producer, context, readLastOut)
+    }
+  }
+
   /** Stores the state and commits after it. A refusal or a database that is away keeps what is not stored yet. */
   private async checkpoint(context: BatchContext): Promise<void> {
-    const { name, runner, checkpoints, incarnation, digest, clock, onCheckpoint } = this.options
+    const { name, runner, checkpoints, incarnation, clock, onCheckpoint } = this.options
+    const { digest } = runner.task
     if (!context.current() || runner.pendingCount > 0) return
     const startedMs = clock()
     const { offset, watermarkMs, changes } = runner.checkpoint()
@@ -115,11 +153,11 @@ export class JudgingHandler implements PartitionHandler {
         ...(error === undefined ? {} : { error }),
       })
     try {
-      const outcome = await checkpoints.save(
-        name,
-        { incarnation, digest, offset, watermarkMs, changes },
-        this.storedOffset,
-      )
+      context.failpoint?.('checkpoint/before')
+      const next = { incarnation, digest, offset, watermarkMs, changes }
+      const saving = checkpoints.save(name, next, this.storedOffset, this.storedDigest)
+      const outcome = await whileCurrent(context, saving)
+      context.failpoint?.('checkpoint/after')
       tell(outcome)
       if (outcome === 'refused') {
         // another owner stored meanwhile: state is a function of position, so ours may follow a lower one
@@ -128,13 +166,19 @@ export class JudgingHandler implements PartitionHandler {
           const text = `${name}: another owner is at ${stored.offset} already, this one at ${offset}`
           throw new SentinelError('SERVICE_UNAVAILABLE', text)
         }
-        if (stored !== null && stored.incarnation === incarnation && stored.digest === digest) {
+        if (
+          stored !== null &&
+          stored.incarnation === incarnation &&
+          (stored.digest === digest || stored.digest === this.storedDigest)
+        ) {
+          this.storedDigest = stored.digest
           this.storedOffset = stored.offset
         }
         return
       }
       runner.stored()
       this.storedOffset = offset
+      this.storedDigest = digest
     } catch (error) {
       if (!(error instanceof SentinelError && error.code === 'DATABASE_UNAVAILABLE')) throw error
       tell('failed', error)

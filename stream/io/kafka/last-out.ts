@@ -55,8 +55,12 @@ export class LastOutReader {
       await readRanges(kafka, [...ranges.values()], (record) => {
         const lineage = parseLineage(record.headers['sentinel_lineage'])
         const isOfTask = lineage?.writer.endsWith(`/${record.partition}`) === true
-        if (lineage !== null && isOfTask)
-          found.set(`${record.topic}/${record.partition}`, { lineage, id: record.headers['ce_id'] ?? '' })
+        if (lineage === null || !isOfTask) return
+        const key = `${record.topic}/${record.partition}`
+        const before = found.get(key)?.lineage
+        // a process that was paused and replaced may have repeated an older one behind it
+        if (before?.incarnation === lineage.incarnation && before.n > lineage.n) return
+        found.set(key, { lineage, id: record.headers['ce_id'] ?? '' })
       })
       for (const request of requests) {
         const own = new Map<TopicName, LastOut>()

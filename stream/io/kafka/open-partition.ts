@@ -1,9 +1,12 @@
 /** Recovers the handler of a partition that was gained: from the group's commit, a checkpoint, or the sink's offset. */
 import type { Admin } from 'kafkajs'
-import type { CommitPoint } from '../../contract/stage.ts'
+import type { SourceConfig } from '../../contract/configuration.ts'
+import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
-import type { OutgoingRecord } from '../../runtime/emission.ts'
+import { positionOf } from '../../ingest/metadata.ts'
+import { configurationSwitched } from '../../runtime/declarations.ts'
+import type { JudgingRunner } from '../../runtime/task-runner.ts'
 import { createIngestRunner, createJudgingRunner, createResultsRunner } from '../../runtime/tasks.ts'
 import type { StageName } from '../../topology.ts'
 import type { IdlePolicy } from './idle-policy.ts'
@@ -12,12 +15,12 @@ import { type CheckpointOutcome, JudgingHandler } from './judging-handler.ts'
 import type { LastOutReader } from './last-out.ts'
 import { type Cadence, groupId, type KafkaPipelineOptions, topicName } from './pipeline-options.ts'
 import type { RecordProducer } from './producer.ts'
+import { readRanges } from './reader.ts'
 import { SinkHandler } from './sink-handler.ts'
+import { aheadOf, type SkewedPartition } from './skew-policy.ts'
 import type { PartitionHandler } from './stage-consumer.ts'
+import { highestWatermark, knownConfigurations } from './switches.ts'
 import { offsetRanges } from './topics.ts'
-
-/** Records that detect or respond may be ahead of their last checkpoint while the database is away. */
-const unstoredRecordsMax = 500_000
 
 export class PartitionOpener {
   private readonly parts: {
@@ -33,31 +36,6 @@ export class PartitionOpener {
 
   constructor(parts: PartitionOpener['parts']) {
     this.parts = parts
-  }
-
-  /**
-   * Says of all source partitions that were never read that they are, before the first of them is: detect waits for
-   * whom it knows of, and one that spoke after others had moved on would count as late. Each says it again at its start.
-   */
-  async declareSources(): Promise<void> {
-    const { pipeline, plan } = this.parts.options
-    const partitionCount = (name: TopicName) => plan.partitions[name]
-    const declarations: OutgoingRecord[] = []
-    for (const source of pipeline.sources) {
-      const ranges = (await offsetRanges(this.parts.admin, source.topic)) ?? []
-      const [found] = await this.parts.admin.fetchOffsets({
-        groupId: groupId(this.parts.options, 'ingest'),
-        topics: [source.topic],
-      })
-      for (const [partition, { low }] of ranges.entries()) {
-        const stored = found?.partitions.find((entry) => entry.partition === partition)
-        if (stored !== undefined && Number(stored.offset) >= 0) continue
-        const committed = { offset: low, metadata: '' }
-        const options = { source, partition, sourcePartitions: ranges.length, committed, partitionCount }
-        declarations.push(...createIngestRunner(pipeline, options).pending())
-      }
-    }
-    if (declarations.length > 0) await this.parts.producer.sendOrThrow(declarations)
   }
 
   open(
@@ -90,10 +68,20 @@ export class PartitionOpener {
       stored === undefined || Number(stored.offset) < 0
         ? null
         : { offset: Number(stored.offset), metadata: stored.metadata ?? '' }
-    if (committed !== null && (committed.offset < range.low || committed.offset > range.high)) {
-      const text = `${topic}/${partition}: the committed offset ${committed.offset} is outside [${range.low}, ${range.high}]: records are lost to retention, or the topic was made again. Going on at ${range.low}.`
-      this.parts.options.telemetry.pipelineEvent({ stage: 'ingest', kind: 'offset-reset', detail: text })
-      committed = null
+    // KafkaJS commits -2 when the position it asks for is not on the log any more: what we had committed is gone
+    const isReset = stored?.offset === '-2'
+    const position = committed === null ? null : Math.max(committed.offset, positionOf(committed.metadata) ?? 0)
+    if (isReset || (committed !== null && (committed.offset < range.low || position! > range.high))) {
+      const where = isReset ? 'the position' : `the position ${position}, committed at ${committed!.offset},`
+      const text = `${topic}/${partition}: ${where} is not within [${range.low}, ${range.high}]: records are lost to retention, or the topic was made again. Going on at ${Math.max(range.low, position! > range.high ? 0 : (position ?? 0))}: panes that were open are given up.`
+      this.parts.options.telemetry.pipelineEvent({
+        stage: 'ingest',
+        kind: 'offset-reset',
+        detail: text,
+        lost: { topic, records: committed === null ? 0 : range.low - committed.offset },
+      })
+      // what the metadata knows of the clock holds all the same: nothing that was sent is sent again
+      if (isReset || position! > range.high || committed?.metadata === '') committed = null
     }
     if (committed === null) {
       // so that a crash before the first pane starts at the same place
@@ -110,6 +98,7 @@ export class PartitionOpener {
             partition,
             sourcePartitions: ranges!.length,
             committed,
+            lowOffset: range.low,
             partitionCount,
             observe,
           })
@@ -122,6 +111,8 @@ export class PartitionOpener {
       idleStepMs: source === undefined ? 0 : source.pane,
       clock,
       idleWatermark: (own) => this.parts.idle.watermark(source!, partition, own),
+      schemas: this.parts.options.schemas,
+      isAhead: () => source !== undefined && this.waitsForOthers(source, key),
       onDeclaredIdle: (watermarkMs) =>
         this.parts.options.telemetry.pipelineEvent({
           stage: 'ingest',
@@ -131,6 +122,15 @@ export class PartitionOpener {
     })
     this.parts.ingestHandlers.set(key, handler)
     return handler
+  }
+
+  /** Among the partitions of a source that this process reads: of others it knows nothing this minute. */
+  private waitsForOthers({ topic, maxSkew }: SourceConfig, key: string): boolean {
+    const partitions = new Map<string, SkewedPartition>()
+    for (const [other, handler] of this.parts.ingestHandlers) {
+      if (other.startsWith(`${topic}/`)) partitions.set(other, handler.skew)
+    }
+    return aheadOf(partitions, maxSkew).has(key)
   }
 
   private async openJudging(stage: 'detect' | 'respond', topic: string, partition: number): Promise<PartitionHandler> {
@@ -149,6 +149,7 @@ export class PartitionOpener {
       )
     }
     const runner = createJudgingRunner(pipeline, stage, {
+      known: await knownConfigurations(this.parts.options.configurations),
       partition,
       taskCount: plan.partitions[name],
       incarnation,
@@ -157,22 +158,62 @@ export class PartitionOpener {
       partitionCount: (output) => plan.partitions[output],
       observe: this.parts.options.observe,
     })
+    await this.declareSwitch(stage, { topic, partition, range, runner, watermarkMs: stored?.watermarkMs ?? null })
     const handler = new JudgingHandler({
       name: task,
       runner,
       producer: this.parts.producer,
       checkpoints,
       incarnation,
-      digest: pipeline.digests[stage],
+      storedDigest: stored?.digest ?? pipeline.digests[stage],
       storedOffset: stored?.offset ?? null,
       ...this.parts.cadence,
-      unstoredRecordsMax,
       clock,
       readLastOut: () => this.parts.lastOut.read(stage, partition),
+      readAgain: (range, onRecord) => this.readAgain({ topic, partition, ...range }, onRecord),
       onCheckpoint: (checkpoint) => this.checkpointed(stage, checkpoint),
     })
     this.parts.judgingHandlers.set(task, handler)
     return handler
+  }
+
+  /** A task whose state is under another configuration than this process': says on its log from when on this one holds. */
+  private async declareSwitch(
+    stage: 'detect' | 'respond',
+    of: {
+      topic: string
+      partition: number
+      range: { low: number; high: number }
+      runner: JudgingRunner
+      watermarkMs: number | null
+    },
+  ): Promise<void> {
+    const { pipeline, kafka, signer, telemetry } = this.parts.options
+    const { topic, partition, range, runner } = of
+    const digest = pipeline.digests[stage]
+    const previousDigest = runner.task.digest
+    if (previousDigest === digest || runner.task.pendingDigest === digest) return
+    const atMs = Math.max(of.watermarkMs ?? 0, await highestWatermark(kafka, { topic, partition, ...range }))
+    const record = configurationSwitched({
+      ...{ stage, partition, previousDigest, digest, atMs },
+      ...(stage === 'respond' && signer !== undefined ? { signer } : {}),
+    })
+    await this.parts.producer.sendOrThrow([record])
+    const detail = `${stage}/${partition} goes on under configuration ${digest} instead of ${previousDigest}, from ${new Date(atMs).toISOString()} of event time on`
+    telemetry.pipelineEvent({ stage, kind: 'configuration-switch', detail })
+  }
+
+  private async readAgain(
+    range: { topic: string; partition: number; fromOffset: number; toOffset: number },
+    onRecord: (record: LogRecord) => void,
+  ): Promise<void> {
+    const { topic, partition, fromOffset: from, toOffset: to } = range
+    const low = (await offsetRanges(this.parts.admin, topic))?.[partition]?.low
+    if (low === undefined || low > from) {
+      const text = `${topic}/${partition}: findings from offset ${from} on wait for a detect task that is far behind, and retention removed them. Raise topics.retention, and look at why detect is behind.`
+      throw new SentinelError('INVARIANT_BROKEN', text)
+    }
+    await readRanges(this.parts.options.kafka, [{ topic, partition, from, to }], onRecord)
   }
 
   private async openSink(topic: string, partition: number): Promise<PartitionHandler> {
@@ -183,7 +224,12 @@ export class PartitionOpener {
     let start = (await sink.start(name, partition)) ?? low
     if (start < low || start > high) {
       const detail = `${topic}/${partition}: the stored offset ${start} is outside [${low}, ${high}]: retention was faster than the store, or the topic was made again. Going on at ${low}.`
-      this.parts.options.telemetry.pipelineEvent({ stage: 'store', kind: 'offset-reset', detail })
+      this.parts.options.telemetry.pipelineEvent({
+        stage: 'store',
+        kind: 'offset-reset',
+        detail,
+        lost: { topic, records: low - start },
+      })
       await sink.reset(name, partition, low)
       start = low
     }
@@ -196,6 +242,18 @@ export class PartitionOpener {
           kind: 'failed',
           detail: `${topic}/${partition}: ${error.message}`,
         }),
+    })
+  }
+
+  /** Tells of records that retention removed before they were read; gaps of other kinds are nobody's loss. */
+  async gap(stage: StageName, { topic, partition, from }: { topic: string; partition: number; from: number }) {
+    const range = (await offsetRanges(this.parts.admin, topic).catch(() => null))?.[partition]
+    if (range === undefined || range.low <= from) return
+    this.parts.options.telemetry.pipelineEvent({
+      stage,
+      kind: 'offset-reset',
+      detail: `${topic}/${partition}: offsets ${from} to ${range.low - 1} were removed by retention before they were read. Raise the topic's retention, and look at why ${stage} is behind.`,
+      lost: { topic, records: range.low - from },
     })
   }
 

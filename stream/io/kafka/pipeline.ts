@@ -4,14 +4,23 @@ import type { Emission } from '../../contract/stage.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { addressed } from '../../runtime/emission.ts'
 import type { StageName } from '../../topology.ts'
+import { sourceDeclarations } from './declare-sources.ts'
+import { failpointOf } from './failpoint.ts'
 import { IdlePolicy } from './idle-policy.ts'
 import type { IngestHandler } from './ingest-handler.ts'
 import type { JudgingHandler } from './judging-handler.ts'
 import { LastOutReader } from './last-out.ts'
 import { PartitionOpener } from './open-partition.ts'
-import { type Cadence, defaultCadence, groupId, type KafkaPipelineOptions, topicsOf } from './pipeline-options.ts'
+import {
+  type Cadence,
+  defaultCadence,
+  groupId,
+  type KafkaPipelineOptions,
+  recordTrace,
+  topicsOf,
+} from './pipeline-options.ts'
 import { RecordProducer } from './producer.ts'
-import { StageConsumer } from './stage-consumer.ts'
+import { StageConsumer, stopMs } from './stage-consumer.ts'
 import { Ticker } from './ticks.ts'
 
 export class KafkaPipeline {
@@ -30,7 +39,7 @@ export class KafkaPipeline {
     this.options = options
     this.cadence = { ...defaultCadence, ...options.cadence }
     this.admin = options.kafka.admin()
-    this.producer = new RecordProducer(options.kafka, options.plan.prefix)
+    this.producer = new RecordProducer(options.kafka, options.plan.prefix, options.traces?.headersOf)
     this.lastOut = new LastOutReader({ kafka: options.kafka, admin: this.admin, prefix: options.plan.prefix })
     const { admin, producer, lastOut, cadence, ingestHandlers, judgingHandlers } = this
     const { kafka, plan, clock } = options
@@ -58,7 +67,10 @@ export class KafkaPipeline {
   async start(): Promise<void> {
     await this.admin.connect()
     await this.producer.connect()
-    if (this.options.roles.includes('ingest')) await this.opener.declareSources()
+    if (this.options.roles.includes('ingest')) {
+      const declarations = await sourceDeclarations(this.options, this.admin)
+      if (declarations.length > 0) await this.producer.sendOrThrow(declarations)
+    }
     for (const stage of this.options.roles) {
       if (stage === 'store' && this.options.sink === null) continue
       const consumer = new StageConsumer({
@@ -67,6 +79,9 @@ export class KafkaPipeline {
         topics: topicsOf(this.options, stage),
         open: (topic, partition, commit) => this.opener.open(stage, topic, partition, commit),
         onFatal: this.options.onFatal,
+        onRecord: recordTrace(this.options, stage),
+        onGap: (gap) => void this.opener.gap(stage, gap),
+        failpoint: failpointOf(stage, this.options.failpoint),
         onEvent: (kind, detail) => {
           if (kind === 'lost') this.forget(stage, detail)
           this.options.telemetry.pipelineEvent({ stage, kind, detail })
@@ -85,7 +100,9 @@ export class KafkaPipeline {
   /** Drains, stores positions and leaves the groups, first stages first: what they send is still taken on. */
   async stop(): Promise<void> {
     this.ticker.stop()
-    for (const stage of this.options.roles) await this.consumers.get(stage)?.stop()
+    const untilMs = performance.now() + stopMs
+    for (const stage of this.options.roles) await this.consumers.get(stage)?.drain(untilMs)
+    await Promise.all([...this.consumers.values()].map((consumer) => consumer.leave()))
     await this.producer.disconnect()
     await this.admin.disconnect()
   }
@@ -123,10 +140,17 @@ export class KafkaPipeline {
   }
 
   private forget(stage: StageName, topicPartition: string): void {
-    if (stage === 'ingest') this.ingestHandlers.delete(topicPartition)
-    else {
-      const task = `${stage}/${topicPartition.slice(topicPartition.lastIndexOf('/') + 1)}`
-      if (this.judgingHandlers.delete(task)) this.options.telemetry.taskLost({ task })
+    const { telemetry } = this.options
+    const at = topicPartition.lastIndexOf('/')
+    const partition = Number(topicPartition.slice(at + 1))
+    telemetry.partitionLost({ stage, topic: topicPartition.slice(0, at), partition })
+    if (stage === 'ingest') {
+      const source = this.ingestHandlers.get(topicPartition)?.runner.context.writer.split('/')[1]
+      if (source !== undefined) telemetry.sourceTaskLost({ source, partition })
+      this.ingestHandlers.delete(topicPartition)
+      return
     }
+    const task = `${stage}/${partition}`
+    if (this.judgingHandlers.delete(task)) telemetry.taskLost({ task })
   }
 }

@@ -2,6 +2,7 @@ import type { Kafka, Producer } from 'kafkajs'
 import { brokerTopic } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import type { OutgoingRecord } from '../../runtime/emission.ts'
+import { asRefusal } from './refusal.ts'
 
 /** A send stays below the broker's `message.max.bytes` (1,048,588 by default), which bounds a batch. */
 const sendBytesMax = 900_000
@@ -12,6 +13,8 @@ export interface SendOutcome {
   readonly error?: Error
 }
 
+type ExtraHeaders = (id: string | undefined) => Readonly<Record<string, string>> | undefined
+
 /**
  * Sends records with acks=all, one request in flight for a partition and one partition in a request, cut by bytes:
  * order within a partition holds, and a failure leaves it clear which partitions are out. It never tries again by
@@ -20,10 +23,13 @@ export interface SendOutcome {
 export class RecordProducer {
   private readonly producer: Producer
   private readonly prefix: string
+  private readonly extraHeaders: ExtraHeaders | undefined
 
-  constructor(kafka: Kafka, prefix: string) {
+  /** @param extraHeaders what a record carries beside its own headers, by its `ce_id`; undefined for nothing */
+  constructor(kafka: Kafka, prefix: string, extraHeaders?: ExtraHeaders) {
     this.producer = kafka.producer({ allowAutoTopicCreation: false, retry: { retries: 0 } })
     this.prefix = prefix
+    this.extraHeaders = extraHeaders
   }
 
   async connect(): Promise<void> {
@@ -52,7 +58,8 @@ export class RecordProducer {
             sent.push(...chunk)
           }
         } catch (error) {
-          errors.push(error as Error)
+          const topic = brokerTopic(list[0]!.topic, this.prefix)
+          errors.push(asRefusal(error, `Write on topic ${topic}`) as Error)
         }
       }),
     )
@@ -68,7 +75,7 @@ export class RecordProducer {
         partition,
         key: Buffer.from(record.key.buffer, record.key.byteOffset, record.key.byteLength),
         value: Buffer.from(record.value.buffer, record.value.byteOffset, record.value.byteLength),
-        headers: record.headers,
+        headers: { ...record.headers, ...this.extraHeaders?.(record.headers['ce_id']) },
       })),
     })
   }
@@ -82,6 +89,7 @@ export class RecordProducer {
       if (error === undefined) return
       const out = new Set(sent)
       left = left.filter((record) => !out.has(record))
+      if (error instanceof SentinelError && !error.canRetry) throw error
       if (performance.now() > giveUp) {
         throw new SentinelError(
           'BROKER_UNAVAILABLE',

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { Kafka } from 'kafkajs'
 import type { LogRecord } from '../../contract/stage.ts'
 import { SentinelError } from '../../errors.ts'
+import { readerGroupPrefix } from '../../permissions.ts'
 import { toLogRecord } from './record.ts'
+import { asGroupRefusal, refusalOf, unreadable } from './refusal.ts'
 
 /** Offsets `[from, to)` of one partition. */
 export interface Range {
@@ -29,7 +31,7 @@ export async function readRanges(
   const open = new Map<string, Range>()
   for (const range of ranges) if (range.from < range.to) open.set(`${range.topic}/${range.partition}`, range)
   if (open.size === 0) return
-  const groupId = `sentinel-reader-${randomBytes(8).toString('hex')}`
+  const groupId = `${readerGroupPrefix}${randomBytes(8).toString('hex')}`
   const consumer = kafka.consumer({
     groupId,
     allowAutoTopicCreation: false,
@@ -105,6 +107,11 @@ export async function readRanges(
       },
     })
     await finished
+  } catch (error) {
+    if (refusalOf(error) === 'TOPIC_AUTHORIZATION_FAILED') {
+      throw await unreadable(kafka, [...new Set(ranges.map(({ topic }) => topic))], error)
+    }
+    throw await asGroupRefusal(kafka, groupId, error, `Read on groups that begin with ${readerGroupPrefix}`)
   } finally {
     clearInterval(watch)
     await consumer.disconnect()

@@ -4,16 +4,39 @@ import { invariant } from '../../errors.ts'
 
 /** A fetched message as the stages see it. */
 export function toLogRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
-  const offset = Number(message.offset)
-  invariant(Number.isSafeInteger(offset), `${topic}/${partition}: offset ${message.offset} is beyond 2^53`)
-  return {
-    topic,
-    partition,
-    offset,
-    timestampMs: Number(message.timestamp),
-    key: message.key,
-    value: message.value,
-    headers: plainHeaders(message.headers),
+  return new FetchedRecord(topic, partition, message)
+}
+
+/** Reads of a message what is asked for: most records need neither key, time nor headers. */
+class FetchedRecord implements LogRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly value: Uint8Array | null
+  readonly #message: KafkaMessage
+  #headers: Readonly<Record<string, string>> | null = null
+
+  constructor(topic: string, partition: number, message: KafkaMessage) {
+    this.topic = topic
+    this.partition = partition
+    this.offset = Number(message.offset)
+    this.value = message.value
+    this.#message = message
+    if (!Number.isSafeInteger(this.offset))
+      invariant(false, `${topic}/${partition}: offset ${message.offset} is beyond 2^53`)
+  }
+
+  get timestampMs(): number {
+    return Number(this.#message.timestamp)
+  }
+
+  get key(): Uint8Array | null {
+    return this.#message.key
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    this.#headers ??= plainHeaders(this.#message.headers)
+    return this.#headers
   }
 }
 

@@ -1,6 +1,7 @@
 import type { LogRecord } from '../../contract/stage.ts'
 import { SentinelError } from '../../errors.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
+import { whileCurrent } from './while-current.ts'
 
 /** Rows and the next offset in one transaction; records below the stored offset are passed over. */
 export interface SinkPort {
@@ -45,14 +46,16 @@ export class SinkHandler implements PartitionHandler {
   private async write(chunk: readonly LogRecord[], context: BatchContext): Promise<boolean> {
     while (context.current()) {
       try {
-        await this.sink.write(chunk)
+        context.failpoint?.('write/before')
+        await whileCurrent(context, this.sink.write(chunk))
+        context.failpoint?.('write/after')
         this.position = chunk.at(-1)!.offset + 1
         return true
       } catch (error) {
         this.onFailure(error as Error)
         if (!(error instanceof SentinelError && error.canRetry)) throw error
         await context.heartbeat()
-        await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
+        if (context.current()) await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
       }
     }
     return false

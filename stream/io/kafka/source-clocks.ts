@@ -1,7 +1,7 @@
 /** How far the other partitions of a source are: what a silent one may be raised to. */
 import type { Admin, Kafka } from 'kafkajs'
 import { decodeJson } from '../../contract/encoding.ts'
-import type { PanesRecord } from '../../contract/pane.ts'
+import { type PanesRecord, panesRecord } from '../../contract/pane.ts'
 import { readRanges } from './reader.ts'
 import { offsetRanges } from './topics.ts'
 
@@ -53,12 +53,23 @@ export async function clocksFromPanes(
     kafka,
     [{ topic: options.panesTopic, partition: 0, from, to: range.high }],
     ({ value, timestampMs }) => {
-      if (value === null) return
-      const record = decodeJson(value) as PanesRecord
+      const record = recordOf(value)
+      if (record === null) return
       if ((record.type !== 'heartbeat' && record.type !== 'idle') || record.source !== options.source) return
       const silent = record.type === 'idle' || timestampMs < options.silentBeforeMs
       clocks.set(record.partition, { watermarkMs: record.watermarkMs, silent })
     },
   )
   return clocks
+}
+
+/** Somebody else may have written there: detect refuses such a record, and here it says nothing. */
+function recordOf(value: Uint8Array | null): PanesRecord | null {
+  if (value === null) return null
+  try {
+    const parsed = panesRecord.safeParse(decodeJson(value))
+    return parsed.success ? parsed.data : null
+  } catch {
+    return null
+  }
 }

@@ -6,7 +6,9 @@ import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
 import { SentinelError } from '../../errors.ts'
 import { assignBySubscription } from './assigner.ts'
+import type { Failpoint } from './failpoint.ts'
 import { toLogRecord } from './record.ts'
+import { asGroupRefusal, refusalOf, unreadable } from './refusal.ts'
 
 /** What a handler may ask of the group while it works. */
 export interface BatchContext {
@@ -18,6 +20,10 @@ export interface BatchContext {
   /** Whether this assignment still holds: if not, the handler neither folds nor sends nor commits. */
   current(): boolean
   commit(point: CommitPoint): Promise<void>
+  /** Leaves the rest of the batch for a while: it is delivered again, and other partitions go on meanwhile. */
+  defer(): void
+  /** Only in tests. */
+  readonly failpoint?: Failpoint | undefined
 }
 
 export interface PartitionHandler {
@@ -40,8 +46,14 @@ export interface StageConsumerOptions {
   /** The consumer or a partition cannot go on: the process has to end. */
   onFatal(error: SentinelError): void
   onEvent(event: 'joined' | 'failed' | 'lost', detail: string): void
+  /** Each record as it is handed over, perhaps again. */
+  readonly onRecord?: ((record: LogRecord) => void) | undefined
   /** After each batch: what it took, and how many records are left after the handler's position. */
   onBatch(batch: { topic: string; partition: number; records: number; durationMs: number; lag: number }): void
+  /** The next record follows `from` with a gap: by compaction or transactions, or because retention was faster. */
+  onGap?(gap: { topic: string; partition: number; from: number }): void
+  /** Only in tests. */
+  readonly failpoint?: Failpoint | undefined
 }
 
 interface Slot {
@@ -59,11 +71,20 @@ interface Slot {
   failures: number
 }
 
+/** After so long without a heartbeat a member is taken for dead: the least that brokers allow by default. */
+export const sessionTimeoutMs = 6_000
+
 const failuresMax = 5
-/** A stop stores what it can for so long; what is left is recovered at the next start. */
-const stopMs = 4_000
+/** A stop stores what it can for so long, all stages together; what is left is recovered at the next start. */
+export const stopMs = 3_000
+/** So long a stop waits for the broker to hear that the member leaves: else its session expires. */
+const leaveMs = 800
+/** Between two tries to join again when no coordinator was found. */
+const comeBackMs = 1_000
 /** So long a step may hold the process before others have a turn. */
 const turnMs = 20
+/** So long a partition rests whose next record cannot be taken yet. */
+const deferMs = 1_000
 
 export class StageConsumer {
   private readonly options: StageConsumerOptions
@@ -83,7 +104,7 @@ export class StageConsumer {
       groupId: options.groupId,
       partitionAssigners: [assignBySubscription],
       allowAutoTopicCreation: false,
-      sessionTimeout: 10_000,
+      sessionTimeout: sessionTimeoutMs,
       rebalanceTimeout: 20_000,
       heartbeatInterval: 1_500,
       maxWaitTimeInMs: 200,
@@ -109,39 +130,61 @@ export class StageConsumer {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.onJoin(payload))
     consumer.on(consumer.events.CRASH, ({ payload }) => {
       // an expired session is nothing to die of, but KafkaJS does not come back from every error by itself
-      if (!payload.restart && !this.stopping) {
-        this.options.onFatal(
-          new SentinelError(
-            'CONSUMER_DEAD',
-            `The consumer of ${this.options.groupId} ended: ${payload.error.message}`,
-            { cause: payload.error },
-          ),
-        )
-      }
+      if (payload.restart || this.stopping) return
+      if (payload.error.name === 'KafkaJSGroupCoordinatorNotFound') void this.comeBack(payload.error)
+      else void this.ended(payload.error).then(this.options.onFatal)
     })
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       const slot = this.slots.get(`${payload.topic}/${payload.partition}`)
       // nothing but markers, or records of a transaction that was given up
       if (slot !== undefined && payload.batchSize === 0) slot.reached = Number(payload.lastOffset) + 1
     })
+    await this.begin()
+    this.quietTimer = setInterval(() => void this.quiet(), 1_000)
+  }
+
+  private async begin(): Promise<void> {
+    const { consumer } = this
     await consumer.connect()
-    await consumer.subscribe({ topics: [...this.options.topics], fromBeginning: true })
+    await consumer.subscribe({ topics: [...this.options.topics], fromBeginning: true }).catch(async (error) => {
+      throw refusalOf(error) === null ? error : await this.ended(error)
+    })
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
       partitionsConsumedConcurrently: 4,
       eachBatch: (payload) => this.eachBatch(payload),
     })
-    this.quietTimer = setInterval(() => void this.quiet(), 1_000)
+  }
+
+  /** Begins anew, as often as it takes: while no broker coordinates the group the client gives up after a few tries. */
+  private async comeBack(cause: Error): Promise<void> {
+    this.joined = false
+    this.commitOfBatch = null
+    for (let error = cause; !this.stopping; ) {
+      this.options.onEvent('failed', `${this.options.groupId}: ${error.message}: it joins again`)
+      await new Promise((resolve) => setTimeout(resolve, comeBackMs))
+      try {
+        return this.stopping ? undefined : await this.begin()
+      } catch (again) {
+        error = again as Error
+      }
+    }
   }
 
   /** Drains, stores and leaves the group. */
-  async stop(): Promise<void> {
+  async stop(untilMs?: number): Promise<void> {
+    await this.drain(untilMs)
+    await this.leave()
+  }
+
+  /** Takes nothing more, and stores what there is. A database or a broker that does not answer does not hold it up. */
+  async drain(untilMs = performance.now() + stopMs): Promise<void> {
     this.stopping = true
-    this.stopUntilMs = performance.now() + stopMs
+    this.stopUntilMs = untilMs
     clearInterval(this.quietTimer)
-    for (const { topic, partition } of this.slots.values()) this.consumer.pause([{ topic, partitions: [partition] }])
-    await Promise.all(
+    for (const { topic, partition } of this.slots.values()) this.pauseIfAlive(topic, partition)
+    const closings = Promise.all(
       [...this.slots.values()].map((slot) =>
         this.exclusive(slot, async (handler) => handler.close(this.context(slot))).catch((error: Error) =>
           this.options.onEvent(
@@ -151,12 +194,36 @@ export class StageConsumer {
         ),
       ),
     )
+    await within(untilMs - performance.now(), closings)
     this.slots.clear()
-    await this.consumer.disconnect()
+  }
+
+  /** Tells the group, so that others need not wait for the session to expire. */
+  async leave(): Promise<void> {
+    await within(leaveMs, this.consumer.disconnect())
+  }
+
+  /** A consumer that ended by itself has nothing to pause, and says so by an error. */
+  private pauseIfAlive(topic: string, partition: number): void {
+    try {
+      this.consumer.pause([{ topic, partitions: [partition] }])
+    } catch {
+      // what its handlers hold is still stored
+    }
+  }
+
+  /** Why the consumer ended. Of a refusal the broker tells the kind of resource alone: topics are tried one by one. */
+  private async ended(cause: Error): Promise<SentinelError> {
+    const { kafka, groupId, topics } = this.options
+    if (refusalOf(cause) === 'TOPIC_AUTHORIZATION_FAILED') return unreadable(kafka, topics, cause)
+    const error = await asGroupRefusal(kafka, groupId, cause, `Read on group ${groupId}`)
+    if (error instanceof SentinelError) return error
+    return new SentinelError('CONSUMER_DEAD', `The consumer of ${groupId} ended: ${cause.message}`, { cause })
   }
 
   private onJoin(payload: { memberId: string; memberAssignment: Record<string, number[]> }): void {
     const { memberId, memberAssignment: assignment } = payload
+    this.options.failpoint?.('join/before')
     this.joined = true
     this.commitOfBatch = null
     // another member id means that the session had expired: others may have owned the partitions in between
@@ -197,6 +264,7 @@ export class StageConsumer {
       this.slots.delete(key)
       this.options.onEvent('lost', key)
     }
+    this.options.failpoint?.('join/after')
     this.options.onEvent('joined', [...assigned].sort().join(' '))
   }
 
@@ -209,7 +277,9 @@ export class StageConsumer {
     const { topic, partition } = slot
     for (let delayMs = 100; this.holds(slot) && !this.stopping; delayMs = Math.min(delayMs * 2, 5_000)) {
       try {
+        this.options.failpoint?.('recover/before')
         const handler = await this.options.open(topic, partition, (point) => this.commit(slot, point))
+        this.options.failpoint?.('recover/after')
         if (!this.holds(slot) || this.stopping) return
         slot.handler = handler
         this.consumer.seek({ topic, partition, offset: String(handler.next) })
@@ -232,10 +302,11 @@ export class StageConsumer {
     await this.exclusive(slot, async (handler) => {
       const startedMs = performance.now()
       const before = handler.next
+      this.checkContinuity(slot, handler, batch)
       const context = this.context(slot, payload, (error) => {
         interruption = error
       })
-      await handler.takeBatch(logRecords(payload), {
+      await handler.takeBatch(logRecords(payload, this.options.onRecord), {
         ...context,
         current: () => interruption === undefined && context.current(),
       })
@@ -257,11 +328,31 @@ export class StageConsumer {
     if (interruption !== undefined) throw interruption
   }
 
+  /**
+   * Where a position is not on the log any more, the client goes on at the earliest record without a word: this is where
+   * it shows.
+   *
+   * @throws SERVICE_UNAVAILABLE for a log that is shorter than what was read of it; the partition is recovered then
+   */
+  private checkContinuity(slot: Slot, handler: PartitionHandler, batch: EachBatchPayload['batch']): void {
+    const { topic, partition } = slot
+    const end = Number(batch.highWatermark)
+    const [first] = batch.messages
+    if (first === undefined) return
+    if (end < handler.next && Number(first.offset) < handler.next) {
+      slot.reached = 0
+      const text = `it ends at ${end} now: the topic was made again, or has lost its end`
+      throw new SentinelError('SERVICE_UNAVAILABLE', text)
+    }
+    const from = this.reached(topic, partition)
+    if (Number(first.offset) > from) this.options.onGap?.({ topic, partition, from })
+  }
+
   /** A failed step: the handler is dropped and recovered, so that nothing half-done stays. */
   private fail(slot: Slot, error: Error): Error | undefined {
     if (isGroupError(error)) return error
     const { topic, partition } = slot
-    if (error instanceof SentinelError && error.code === 'INVARIANT_BROKEN') {
+    if (error instanceof SentinelError && ['INVARIANT_BROKEN', 'PERMISSION_DENIED'].includes(error.code)) {
       this.options.onFatal(error)
       return undefined
     }
@@ -328,21 +419,49 @@ export class StageConsumer {
         turnedMs = performance.now()
       },
       commit: (point) => this.commit(slot, point),
+      defer: () => this.defer(slot),
+      failpoint: this.options.failpoint,
     }
+  }
+
+  private defer(slot: Slot): void {
+    const { topic, partition } = slot
+    const what = [{ topic, partitions: [partition] }]
+    this.consumer.pause(what)
+    setTimeout(() => {
+      // one that is recovered meanwhile is resumed by that
+      if (this.holds(slot) && slot.handler !== null && !this.stopping) this.consumer.resume(what)
+    }, deferMs).unref()
   }
 
   private async commit(slot: Slot, point: CommitPoint): Promise<void> {
     if (!this.holds(slot)) return
     const { topic, partition } = slot
     const entry = { partition, offset: String(point.offset), metadata: point.metadata }
+    this.options.failpoint?.('commit/before')
     // commitOffsets after an expired session leaves a dead consumer; the payload's function reaches the group for any partition
     if (this.commitOfBatch !== null) await this.commitOfBatch({ topics: [{ topic, partitions: [entry] }] } as never)
     else await this.consumer.commitOffsets([{ topic, ...entry }])
+    this.options.failpoint?.('commit/after')
   }
 }
 
-function* logRecords({ batch }: EachBatchPayload): Generator<LogRecord> {
-  for (const message of batch.messages) yield toLogRecord(batch.topic, batch.partition, message)
+/** Waits for work, but no longer than so long: it is left to itself then. */
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.max(0, ms))
+  })
+  work.catch(() => {}) // should it fail when nobody waits any more
+  await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+function* logRecords({ batch }: EachBatchPayload, onRecord?: (record: LogRecord) => void): Generator<LogRecord> {
+  for (const message of batch.messages) {
+    const record = toLogRecord(batch.topic, batch.partition, message)
+    onRecord?.(record)
+    yield record
+  }
 }
 
 /** What KafkaJS has to see for itself, to join the group again. */

@@ -1,11 +1,12 @@
 /** Our topics on the broker: made, checked, and told apart from ones deleted and made again. */
 import { randomBytes } from 'node:crypto'
-import type { Admin, Kafka } from 'kafkajs'
+import type { Admin, ITopicConfig, ITopicMetadata, Kafka } from 'kafkajs'
 import { decodeJson, encode } from '../../contract/encoding.ts'
 import { type Incarnation, incarnation as incarnationSchema } from '../../contract/pane.ts'
 import { brokerTopic, type TopicName, topicNames } from '../../contract/topics.ts'
 import { invariant, SentinelError } from '../../errors.ts'
 import { readRanges } from './reader.ts'
+import { asRefusal, authenticationFailed, refusalOf } from './refusal.ts'
 
 export interface TopicPlan {
   readonly prefix: string
@@ -47,10 +48,12 @@ export async function withAdmin<T>(kafka: Kafka, use: (admin: Admin) => Promise<
 async function connectOrThrow(admin: Admin): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const text = `No broker answers within ${connectMs / 1000} s. Does KAFKA_BROKERS, or kafka.brokers, name it? \`sentinel doctor\` looks.`
+    const text = `No broker answers within ${connectMs / 1000} s. Does KAFKA_BROKERS, or kafka.brokers, name it, and does kafka.tls fit its certificate? \`sentinel doctor\` looks.`
     timer = setTimeout(() => reject(new SentinelError('BROKER_UNAVAILABLE', text)), connectMs)
   })
-  const connecting = admin.connect()
+  const connecting = admin.connect().catch((error: unknown) => {
+    throw refusalOf(error) === null ? error : authenticationFailed(error)
+  })
   connecting.catch(() => {}) // it may fail long after
   await Promise.race([connecting, late]).finally(() => clearTimeout(timer))
 }
@@ -72,6 +75,7 @@ export async function offsetRanges(admin: Admin, topic: string): Promise<OffsetR
     } catch (cause) {
       const { type, retriable, message } = cause as { type?: string; retriable?: boolean; message: string }
       if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return null
+      if (refusalOf(cause) !== null) throw asRefusal(cause, `Describe on topic ${topic}`)
       if (retriable === false || tries === triesMax) {
         throw new SentinelError('BROKER_UNAVAILABLE', `The offsets of ${topic} could not be read: ${message}`, {
           cause,
@@ -92,9 +96,9 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
   const existing = new Set(await admin.listTopics())
   const missing = topicNames.filter((name) => !existing.has(brokerTopic(name, plan.prefix)))
   if (missing.length > 0) {
-    await createTopics(admin, {
-      waitForLeaders: true,
-      topics: missing.map((name) => ({
+    await createTopics(
+      admin,
+      missing.map((name) => ({
         topic: brokerTopic(name, plan.prefix),
         numPartitions: plan.partitions[name],
         replicationFactor: plan.replicationFactor ?? -1,
@@ -105,11 +109,12 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
           { name: 'retention.ms', value: String(plan.retention[name]) },
         ],
       })),
-    })
+    )
   }
-  const { topics } = await admin.fetchTopicMetadata({
-    topics: topicNames.map((name) => brokerTopic(name, plan.prefix)),
-  })
+  const topics = await topicsWithLeaders(
+    admin,
+    topicNames.map((name) => brokerTopic(name, plan.prefix)),
+  )
   for (const name of topicNames) {
     const topic = brokerTopic(name, plan.prefix)
     const count = topics.find((found) => found.name === topic)?.partitions.length ?? 0
@@ -123,16 +128,48 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
   return missing.map((name) => brokerTopic(name, plan.prefix))
 }
 
-/** A broker that has just come back may not count for the replication factor yet. */
-async function createTopics(admin: Admin, topics: Parameters<Admin['createTopics']>[0]): Promise<void> {
+/**
+ * Makes topics and waits for their leaders. The client's own waiting gives up at the first broker that has not heard of
+ * a new topic yet, which with more than one broker is the usual case.
+ */
+export async function createTopics(admin: Admin, topics: ITopicConfig[]): Promise<void> {
   for (let triesLeft = triesMax / 4; ; triesLeft--) {
     try {
-      await admin.createTopics(topics)
-      return
+      await admin.createTopics({ topics, waitForLeaders: false })
+      break
     } catch (error) {
+      const names = topics.map(({ topic }) => topic).join(', ')
+      const lacks = `Create on the topics ${names}, or, where they are there already, Describe on them`
+      if (refusalOf(error) !== null) throw asRefusal(error, lacks)
+      // a broker that has just come back may not count for the replication factor yet
       if ((error as { type?: string }).type !== 'INVALID_REPLICATION_FACTOR' || triesLeft === 0) throw error
       await new Promise((resolve) => setTimeout(resolve, 4 * retryDelayMs))
     }
+  }
+  await topicsWithLeaders(
+    admin,
+    topics.map(({ topic }) => topic),
+  )
+}
+
+const notYet = new Set(['UNKNOWN_TOPIC_OR_PARTITION', 'LEADER_NOT_AVAILABLE'])
+
+/** @throws BROKER_UNAVAILABLE when some are not there, or without leaders, after ten seconds */
+async function topicsWithLeaders(admin: Admin, names: string[]): Promise<ITopicMetadata[]> {
+  for (let tries = 1; ; tries++) {
+    let cause: unknown
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names })
+      if (topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))) return topics
+    } catch (error) {
+      if (!notYet.has((error as { type?: string }).type ?? '')) throw error
+      cause = error
+    }
+    if (tries === triesMax) {
+      const text = `Of the topics ${names.join(', ')} some are not there, or have no leader, after ${(triesMax * retryDelayMs) / 1000} s. Do all brokers run?`
+      throw new SentinelError('BROKER_UNAVAILABLE', text, { cause })
+    }
+    await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
   }
 }
 
@@ -193,6 +230,7 @@ async function incarnationRanges(kafka: Kafka, plan: TopicPlan) {
     const all = []
     for (const name of withIncarnation) {
       const topic = brokerTopic(name, plan.prefix)
+      await topicsWithLeaders(admin, [topic])
       for (const [partition, range] of (await offsetRanges(admin, topic))!.entries())
         all.push({ name, topic, partition, ...range })
     }

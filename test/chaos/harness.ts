@@ -1,0 +1,80 @@
+/** Groups side by side, killed until enough were: what the command and the test share. */
+import { createRandom } from '../../stream/simulate/random.ts'
+import { campaign } from './campaign.ts'
+import { startCluster } from './cluster.ts'
+import { Group } from './group.ts'
+import { Tally } from './tally.ts'
+import { Weather } from './weather.ts'
+import { buildWorker } from './worker-process.ts'
+
+export interface HarnessOptions {
+  readonly kills: number
+  /** Groups at a time; the first has one worker, the second two, up to {@link workers}, and from one again. */
+  readonly groups: number
+  readonly workers: number
+  readonly seed: number
+  /** Kills after which a group is judged and another begins. */
+  readonly killsPerGroup: number
+  readonly zombies: boolean
+  /** Brokers, database and connections break too. */
+  readonly weather: boolean
+  readonly report: (line: string) => void
+  /** Ends the killing; what is there by then is judged. */
+  readonly signal?: AbortSignal
+}
+
+export async function runHarness(options: HarnessOptions): Promise<Tally> {
+  const { report, seed, weather } = options
+  const tally = new Tally()
+  const workerFile = await buildWorker()
+  const cluster = await startCluster({ brokers: weather ? 2 : 1, report })
+  const storm = weather ? new Weather({ cluster, random: createRandom(seed, 1), tally }) : null
+  const startedMs = performance.now()
+  const minutes = () => `${((performance.now() - startedMs) / 60_000).toFixed(1)} min`
+  let left = options.kills
+  options.signal?.addEventListener('abort', () => {
+    left = 0
+  })
+  try {
+    storm?.start()
+    const lane = async (index: number) => {
+      const workers = 1 + (index % options.workers)
+      for (let round = 0; left > 0; round++) {
+        const groupSeed = seed * 1_000 + index * 100_000 + round
+        const idle = (index + round) % 2 === 0
+        const { environment, direct, replicationFactor } = cluster
+        const group = await Group.create({ seed: groupSeed, workerFile, environment, direct, replicationFactor, idle })
+        try {
+          let own = options.killsPerGroup
+          const takeKill = () => left > 0 && own > 0 && left-- > 0 && own-- > 0
+          const random = createRandom(groupSeed, 2)
+          const stopped = await campaign({ group, workers, takeKill, random, tally, idle, zombies: options.zombies })
+          const { verdict, stopMs } = await group.finish()
+          tally.verdicts.push(verdict)
+          tally.stopMs.push(stopMs)
+          // only who was cut off from its group for a while may repeat what it had in hand
+          if (verdict.repeated.length > 0 && stopped === 0 && !weather)
+            tally.failures.push(
+              `group of ${workers}, seed ${groupSeed}: written twice: ${verdict.repeated.slice(0, 5)}`,
+            )
+          const state = verdict.wrong.length === 0 ? 'as it should be' : `WRONG: ${verdict.wrong[0]!.slice(0, 500)}`
+          report(
+            `${minutes()}: group of ${workers}, seed ${groupSeed}${idle ? ', idle' : ''}: ${state}; ${verdict.sourceRecords} records, ${verdict.counts['incidents'] ?? 0} incident records, ${verdict.counts['commands'] ?? 0} commands, ${verdict.repeated.length} repeated; ${tally.kills} kills so far`,
+          )
+        } catch (error) {
+          const text = `group of ${workers}, seed ${groupSeed}: ${(error as Error).stack}`
+          tally.failures.push(text)
+          report(`${minutes()}: ${text}`)
+        } finally {
+          await group.remove()
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: options.groups }, (_, index) => lane(index)))
+  } finally {
+    await storm?.stop().catch((error: Error) => report(`the weather broke down: ${error.message}`))
+    await cluster.stop()
+  }
+  report(`${tally.kills} kills in ${minutes()}`)
+  return tally
+}

@@ -1,0 +1,183 @@
+/**
+ * Whether what a group left behind is what one undisturbed run gives: the same source records, declarations and answers
+ * go once through the same topology in memory, and every record of ours is compared by topic, partition, id and bytes.
+ */
+import type { Admin } from 'kafkajs'
+import type { LoadedConfig } from '../../stream/config.ts'
+import { verifyAuditChain } from '../../stream/contract/audit-chain.ts'
+import { decodeJson } from '../../stream/contract/encoding.ts'
+import type { AuditEntry } from '../../stream/contract/incident.ts'
+import type { LogRecord } from '../../stream/contract/stage.ts'
+import { brokerTopic, type TopicName } from '../../stream/contract/topics.ts'
+import type { Kafka } from '../../stream/io/kafka/client.ts'
+import { readHistory } from '../../stream/io/kafka/history.ts'
+import { type Range, readRanges } from '../../stream/io/kafka/reader.ts'
+import { offsetRanges } from '../../stream/io/kafka/topics.ts'
+import type { Pool } from '../../stream/io/postgres/pool.ts'
+import { Replay } from '../../stream/runtime/replay.ts'
+
+export interface VerdictNames {
+  readonly prefix: string
+  readonly schema: string
+  readonly kafka: Kafka
+  readonly admin: Admin
+  readonly pool: Pool
+  readonly loaded: LoadedConfig
+}
+
+/** Types of records that the input alone decides, by their topic. */
+const compared = {
+  panes: 'pane',
+  measurements: 'measurement',
+  casefile: 'finding',
+  incidents: 'incident',
+  commands: 'command',
+  audit: 'audit',
+  'dead-letters': 'dead-letter',
+} as const satisfies Partial<Record<TopicName, string>>
+type Compared = keyof typeof compared
+const comparedTopics = Object.keys(compared) as Compared[]
+
+/** Topics of which each partition has one writer, which writes every record once. */
+const writtenOnce: readonly Compared[] = ['measurements', 'incidents', 'commands', 'audit']
+
+export interface Verdict {
+  /** What is wrong, a line each; empty when nothing is. */
+  readonly wrong: string[]
+  /** Records of topics that are written once, which stand there again with the same id and bytes. */
+  readonly repeated: string[]
+  /** Distinct records, by topic. */
+  readonly counts: Readonly<Record<string, number>>
+  readonly sourceRecords: number
+  readonly idleDeclarations: number
+  readonly answers: number
+}
+
+const linesMax = 12
+
+/** Call it when everything is worked off and no worker runs. */
+export async function judge(names: VerdictNames): Promise<Verdict> {
+  const { kafka, admin, prefix, loaded } = names
+  const history = await readHistory(kafka, admin, { sources: loaded.config.sources, prefix, withAnswers: true })
+  const expected = new Map<string, string>()
+  const replay = new Replay({
+    pipeline: {
+      sources: loaded.config.sources,
+      detect: loaded.config.detect,
+      respond: loaded.config.respond,
+      digests: loaded.digests,
+    },
+    sourcePartitions: history.sourcePartitions,
+    partitions: loaded.config.topics.partitions,
+    startOffsets: history.startOffsets,
+    idles: history.idles,
+    answers: history.answers,
+    publicKeys: history.publicKeys,
+    observe: ({ topic, partition, headers, value }) => {
+      const key = keyOf(topic, partition, headers)
+      if (key !== null) expected.set(key, textOf(value))
+    },
+  })
+  const sourceOf = new Map(loaded.config.sources.map(({ topic, name }) => [topic, name]))
+  let sourceRecords = 0
+  const fed: LogRecord[] = []
+  await readRanges(kafka, history.sources, (record) => void fed.push(record))
+  for (const record of fed) {
+    sourceRecords++
+    replay.feed(sourceOf.get(record.topic)!, record)
+  }
+  replay.finish()
+
+  const wrong = history.gaps.map((gap) => `history: ${gap}`)
+  const found = new Map<string, string>()
+  const repeated: string[] = []
+  const audit: AuditEntry[] = []
+  const counts: Record<string, number> = {}
+  for (const name of comparedTopics) {
+    for (const record of await readAll(names, name)) {
+      const key = keyOf(name, record.partition, record.headers)
+      if (key === null) continue
+      const text = textOf(record.value!)
+      if (name === 'audit') audit.push(decodeJson(record.value!) as AuditEntry)
+      const before = found.get(key)
+      if (before !== undefined && before !== text) wrong.push(`${key} has two contents: ${before} and ${text}`)
+      if (before !== undefined && writtenOnce.includes(name)) repeated.push(key)
+      if (before === undefined) counts[name] = (counts[name] ?? 0) + 1
+      found.set(key, text)
+    }
+  }
+  wrong.push(...differences(found, expected))
+  const chain = verifyAuditChain(audit)
+  if (!chain.ok) wrong.push(`the audit is broken: ${JSON.stringify(chain.firstBroken)}`)
+  wrong.push(...differences(await rows(names), await asRows(found)).map((line) => `tables: ${line}`))
+  return {
+    wrong: wrong.length > linesMax ? [...wrong.slice(0, linesMax), `and ${wrong.length - linesMax} more`] : wrong,
+    repeated,
+    counts,
+    sourceRecords,
+    idleDeclarations: [...history.idles.values()].reduce((sum, { length }) => sum + length, 0),
+    answers: history.answers.length,
+  }
+}
+
+function keyOf(topic: TopicName, partition: number, headers: Readonly<Record<string, string>>): string | null {
+  const type = compared[topic as Compared]
+  if (type === undefined || headers['ce_type'] !== `sentinel.${type}.v1`) return null
+  return `${topic}/${partition} ${headers['ce_id']}`
+}
+
+const textOf = (value: Uint8Array): string => Buffer.from(value).toString('utf8')
+
+async function readAll({ kafka, admin, prefix }: VerdictNames, name: TopicName): Promise<LogRecord[]> {
+  const topic = brokerTopic(name, prefix)
+  const ranges = ((await offsetRanges(admin, topic)) ?? []).map(
+    ({ low, high }, partition): Range => ({ topic, partition, from: low, to: high }),
+  )
+  const records: LogRecord[] = []
+  await readRanges(kafka, ranges, (record) => void records.push(record))
+  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+}
+
+function differences(found: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): string[] {
+  const lines: string[] = []
+  for (const [key, text] of expected) {
+    const there = found.get(key)
+    if (there === undefined) lines.push(`missing: ${key} ${text}`)
+    else if (there !== text) lines.push(`different: ${key} is ${there} instead of ${text}`)
+  }
+  for (const [key, text] of found) if (!expected.has(key)) lines.push(`too much: ${key} ${text}`)
+  return lines
+}
+
+/** What the tables hold: `topic id → text`; incidents by id and version. */
+async function rows({ pool, schema }: VerdictNames): Promise<Map<string, string>> {
+  const all = new Map<string, string>()
+  const add = async (topic: Compared, table: string, id = 'id') => {
+    const { rows } = await pool.query(`select ${id} as id, record::text as text from ${schema}.${table}`)
+    for (const { id, text } of rows) all.set(`${topic} ${id}`, text)
+  }
+  await add('measurements', 'measurements')
+  await add('incidents', 'incident_versions', `id || ' ' || version`)
+  await add('commands', 'commands')
+  await add('audit', 'audit')
+  await add('dead-letters', 'dead_letters')
+  const { rows: unreadable } = await pool.query(`select topic, record_offset, reason from ${schema}.unreadable`)
+  for (const row of unreadable) all.set(`unreadable ${row.topic} ${row.record_offset}`, row.reason)
+  return all
+}
+
+/** The same of the topics. */
+async function asRows(found: ReadonlyMap<string, string>): Promise<Map<string, string>> {
+  const all = new Map<string, string>()
+  for (const [key, text] of found) {
+    const [at, id] = key.split(' ') as [string, string]
+    const topic = at.slice(0, at.lastIndexOf('/'))
+    if (topic === 'panes' || topic === 'casefile') continue
+    const { version } = topic === 'incidents' ? (JSON.parse(text) as { version: number }) : { version: null }
+    all.set(
+      topic === 'incidents' ? `${topic} ${(JSON.parse(text) as { id: string }).id} ${version}` : `${topic} ${id}`,
+      text,
+    )
+  }
+  return all
+}

@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import type { CommitPoint, LogRecord } from '../../../stream/contract/stage.ts'
+import { IngestHandler } from '../../../stream/io/kafka/ingest-handler.ts'
+import type { RecordProducer } from '../../../stream/io/kafka/producer.ts'
+import type { BatchContext } from '../../../stream/io/kafka/stage-consumer.ts'
+import type { OutgoingRecord } from '../../../stream/runtime/emission.ts'
+import { createIngestRunner } from '../../../stream/runtime/tasks.ts'
+import { smallPipeline, startMs } from '../../runtime/small-world.ts'
+
+/** What a handler does to the outside, in its order. */
+function watched() {
+  const did: string[] = []
+  const commits: CommitPoint[] = []
+  const context: BatchContext = {
+    current: () => true,
+    heartbeat: async () => {},
+    defer: () => did.push('defers'),
+    commit: async (point) => {
+      commits.push(point)
+      did.push(point.metadata.includes('pendingIdle') ? 'commits a pending declaration' : 'commits')
+    },
+  }
+  const producer = {
+    send: async (records: readonly OutgoingRecord[]) => {
+      const types = new Set(records.map(({ headers }) => headers['ce_type']!.split('.')[1]!))
+      did.push(`sends ${[...types].join(' ')}`)
+      return { sent: [...records] }
+    },
+  } as unknown as RecordProducer
+  return { did, commits, context, producer }
+}
+
+function record(offset: number, afterMs: number): LogRecord {
+  const value = Buffer.from(JSON.stringify({ time: startMs + afterMs, service: 'payment', level: 'info' }))
+  return { topic: 'logs', partition: 0, offset, timestampMs: startMs + afterMs, key: null, value, headers: {} }
+}
+
+function handler(outside: ReturnType<typeof watched>, committed: CommitPoint = { offset: 0, metadata: '' }) {
+  let nowMs = 0
+  const pipeline = smallPipeline()
+  const [source] = pipeline.sources
+  const runner = createIngestRunner(pipeline, {
+    source: source!,
+    partition: 0,
+    sourcePartitions: 2,
+    committed,
+    partitionCount: () => 1,
+  })
+  const made = new IngestHandler({
+    runner,
+    producer: outside.producer,
+    commitEveryMs: 1_000,
+    idleAfterMs: 5_000,
+    idleStepMs: 1_000,
+    clock: () => nowMs,
+    idleWatermark: async () => startMs + 9_000,
+    isAhead: () => false,
+    onDeclaredIdle: () => {},
+  })
+  return { made, passes: (ms: number) => (nowMs += ms) }
+}
+
+describe('the handler of a source partition', () => {
+  it('sends before it commits', async () => {
+    const outside = watched()
+    const { made, passes } = handler(outside)
+    passes(2_000)
+    await made.takeBatch([record(0, 0), record(1, 2_500), record(2, 5_000)], outside.context)
+    expect(outside.did).toEqual(['sends source-joined pane heartbeat', 'commits'])
+  })
+
+  it('stores an idle declaration as pending, then sends what it closes, then confirms it', async () => {
+    const outside = watched()
+    const { made, passes } = handler(outside)
+    await made.takeBatch([record(0, 0)], outside.context)
+    passes(6_000)
+    outside.did.length = 0
+    await made.whenQuiet(outside.context)
+    expect(outside.did.slice(-3)).toEqual(['commits a pending declaration', 'sends pane idle', 'commits'])
+  })
+
+  it('completes a declaration that was pending when the process died, at its position', async () => {
+    const outside = watched()
+    const first = handler(outside)
+    await first.made.takeBatch([record(0, 0)], outside.context)
+    first.passes(6_000)
+    await first.made.whenQuiet(outside.context)
+    const pending = outside.commits.find(({ metadata }) => metadata.includes('pendingIdle'))!
+    const again = watched()
+    const { made } = handler(again, pending)
+    await made.takeBatch([record(0, 0), record(1, 100)], again.context)
+    expect(again.did[0]).toContain('idle')
+    expect(made.runner.task.counts).toMatchObject({ accepted: 0, late: 1 })
+  })
+})

@@ -1,0 +1,216 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { SentinelError } from '../../../stream/errors.ts'
+import {
+  type BatchContext,
+  type PartitionHandler,
+  StageConsumer,
+  type StageConsumerOptions,
+  sessionTimeoutMs,
+} from '../../../stream/io/kafka/stage-consumer.ts'
+import { FakeGroup } from './fake-group.ts'
+
+const values = ['a', 'b', 'c', 'd', 'e', 'f']
+
+/** Takes what it is given; `onRecord` may fail, or wait. */
+class Recorder implements PartitionHandler {
+  next: number
+  readonly taken: number[] = []
+  readonly given: number[] = []
+  context: BatchContext | null = null
+  onRecord: (offset: number) => Promise<void> | void = () => {}
+
+  constructor(next: number) {
+    this.next = next
+  }
+
+  async takeBatch(records: Iterable<{ offset: number }>, context: BatchContext): Promise<void> {
+    this.context = context
+    for (const { offset } of records) {
+      this.given.push(offset)
+      if (!context.current()) return
+      if (offset < this.next) continue
+      await this.onRecord(offset)
+      if (!context.current()) return
+      this.taken.push(offset)
+      this.next = offset + 1
+    }
+    await context.commit({ offset: this.next, metadata: '' })
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A consumer whose handlers recover at `startAt`. */
+async function started(startAt = 0) {
+  const group = new FakeGroup({ 't/0': values, 't/1': values })
+  const handlers: Recorder[] = []
+  const fatal: SentinelError[] = []
+  const events: string[] = []
+  const gaps: object[] = []
+  const options: StageConsumerOptions = {
+    kafka: group.kafka,
+    groupId: 'g',
+    topics: ['t'],
+    open: async () => {
+      const handler = new Recorder(handlers.at(-1)?.next ?? startAt)
+      handlers.push(handler)
+      return handler
+    },
+    onFatal: (error) => fatal.push(error),
+    onEvent: (event, detail) => events.push(`${event} ${detail}`),
+    onBatch: () => {},
+    onGap: (gap) => gaps.push(gap),
+  }
+  const consumer = new StageConsumer(options)
+  await consumer.start()
+  onTestFinished(() => consumer.stop())
+  return { group, consumer, handlers, fatal, events, gaps }
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve))
+
+async function recovered(handlers: readonly Recorder[], count: number): Promise<void> {
+  while (handlers.length < count) await turn()
+  await turn()
+}
+
+describe('a member of a stage’s group', () => {
+  it('asks for the shortest session that brokers allow by default', async () => {
+    const { group } = await started()
+    expect(group.settings[0]).toMatchObject({ sessionTimeout: sessionTimeoutMs })
+    expect(sessionTimeoutMs).toBe(6_000)
+  })
+
+  it('reads nothing of a gained partition before it is recovered, then from its own position', async () => {
+    const { group, handlers } = await started(2)
+    group.join('m1', { t: [0] }, 5)
+    expect(group.paused).toEqual(new Set(['t/0']))
+    await recovered(handlers, 1)
+    expect(await group.fetch('t', 0)).toEqual([2, 3, 4, 5])
+  })
+
+  it('goes on at its own position when a rebalance leaves it a partition: joining alone reads from the commit', async () => {
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0, 1] })
+    await recovered(handlers, 2)
+    await group.fetch('t', 0, 4)
+    group.join('m1', { t: [0] }, 1)
+    expect(await group.fetch('t', 0)).toEqual([4, 5])
+    expect(handlers).toHaveLength(2)
+  })
+
+  it('neither folds nor commits for an assignment that is over', async () => {
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    const [old] = handlers
+    let goOn = () => {}
+    old!.onRecord = (offset) => (offset === 2 ? new Promise<void>((resolve) => (goOn = resolve)) : undefined)
+    const fetching = group.fetch('t', 0)
+    while (old!.given.at(-1) !== 2) await turn()
+    group.join('m1', {})
+    goOn()
+    await fetching
+    await old!.context!.commit({ offset: 6, metadata: 'late' })
+    expect([old!.taken, group.commits]).toEqual([[0, 1], []])
+  })
+
+  it('recovers its partitions anew when its session had expired: others may have owned them', async () => {
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    await group.fetch('t', 0, 3)
+    group.join('m2', { t: [0] })
+    await recovered(handlers, 2)
+    await handlers[0]!.context!.commit({ offset: 1, metadata: 'late' })
+    expect(group.commits).toHaveLength(1)
+    expect(await group.fetch('t', 0)).toEqual([3, 4, 5])
+  })
+
+  it('recovers a partition whose step failed, and what is delivered again folds once', async () => {
+    const { group, handlers, events } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    handlers[0]!.onRecord = (offset) => {
+      if (offset === 2) throw new Error('injected')
+    }
+    await group.fetch('t', 0)
+    await recovered(handlers, 2)
+    await group.fetch('t', 0)
+    expect(handlers.map(({ taken }) => taken)).toEqual([
+      [0, 1],
+      [2, 3, 4, 5],
+    ])
+    expect(events).toContain('failed t/0 at 2: injected')
+  })
+
+  it('tells of a gap before the next record, and of none where there is none', async () => {
+    const { group, handlers, gaps } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    await group.fetch('t', 0, 2)
+    group.fetchAt.set('t/0', 4) // as the client does by itself when an offset is out of range
+    await group.fetch('t', 0)
+    expect(gaps).toEqual([{ topic: 't', partition: 0, from: 2 }])
+  })
+
+  it('recovers a partition whose log ends before what was read of it, instead of skipping what is new', async () => {
+    const { group, handlers, events } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    await group.fetch('t', 0)
+    group.replaceLog('t/0', ['a', 'b'])
+    group.fetchAt.set('t/0', 0)
+    await group.fetch('t', 0)
+    expect(handlers[0]!.given).toHaveLength(values.length)
+    expect(events.at(-1)).toContain('t/0 at 6: it ends at 2 now: the topic was made again')
+    await recovered(handlers, 2)
+  })
+
+  it('is out of the group in time, even when a handler’s last store never comes back', async () => {
+    const { group, consumer, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    handlers[0]!.close = () => new Promise(() => {})
+    await consumer.stop(performance.now() + 20)
+    expect(group.hasLeft).toBe(true)
+  })
+
+  it('ends the process when one offset fails again and again', async () => {
+    const { group, handlers, fatal } = await started()
+    group.join('m1', { t: [0] })
+    for (let tries = 1; fatal.length === 0 && tries < 10; tries++) {
+      await recovered(handlers, tries)
+      handlers.at(-1)!.onRecord = () => {
+        throw new Error('injected')
+      }
+      await group.fetch('t', 0)
+    }
+    expect(fatal.map(({ code }) => code)).toEqual(['INVARIANT_BROKEN'])
+    expect(fatal[0]!.message).toContain('offset 0 failed 5 times')
+  })
+
+  it('ends the process with its own code when the client gives up, and not when it comes back by itself', async () => {
+    const { group, fatal } = await started()
+    group.emit('crash', { restart: true, error: new Error('expired') })
+    expect(fatal).toEqual([])
+    group.emit('crash', { restart: false, error: new TypeError('unknown codec') })
+    while (fatal.length === 0) await turn()
+    expect(fatal.map(({ code, exitCode }) => [code, exitCode])).toEqual([['CONSUMER_DEAD', 75]])
+  })
+
+  it('joins again when the client gives up looking for a coordinator: a broker was away for a while', async () => {
+    const { group, handlers, fatal } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    await group.fetch('t', 0, 3)
+    const error = Object.assign(new Error('Failed to find group coordinator'), {
+      name: 'KafkaJSGroupCoordinatorNotFound',
+    })
+    group.emit('crash', { restart: false, error })
+    while (group.runs < 2) await turn()
+    group.join('m2', { t: [0] })
+    await recovered(handlers, 2)
+    expect([await group.fetch('t', 0), fatal]).toEqual([[3, 4, 5], []])
+  })
+})

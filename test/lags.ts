@@ -1,0 +1,55 @@
+/** How far the stages of a worker on Kafka have come, as their commits, checkpoints and offsets say. */
+import type { Admin } from 'kafkajs'
+import type { LoadedConfig } from '../stream/config.ts'
+import { brokerTopic } from '../stream/contract/topics.ts'
+import { offsetRanges } from '../stream/io/kafka/topics.ts'
+import type { Pool } from '../stream/io/postgres/pool.ts'
+
+export interface LagNames {
+  readonly prefix: string
+  readonly schema: string
+  readonly admin: Admin
+  readonly pool: Pool
+}
+
+/** Where a stage has not reached the end of what it reads, a line each. */
+export async function lags(
+  { prefix, schema, admin, pool }: LagNames,
+  { config: { kafka, sources } }: LoadedConfig,
+): Promise<string[]> {
+  const behind: string[] = []
+  const ends = async (topic: string) => ((await offsetRanges(admin, topic)) ?? []).map(({ high }) => high)
+  const tell = (what: string, at: number | undefined, end: number) => {
+    if ((at ?? 0) < end) behind.push(`${what} at ${at ?? 'nothing'} of ${end}`)
+  }
+  const topics = sources.map(({ topic }) => topic)
+  const commits = await admin.fetchOffsets({ groupId: `${prefix}${kafka.groupPrefix}.ingest`, topics })
+  for (const { topic, partitions } of commits) {
+    for (const [partition, end] of (await ends(topic)).entries()) {
+      const metadata = partitions.find((entry) => entry.partition === partition)?.metadata
+      const position = metadata ? (JSON.parse(metadata) as { position: number }).position : undefined
+      tell(`ingest ${topic}/${partition}`, position, end)
+    }
+  }
+  const stored = async (table: string, name: string) =>
+    new Map(
+      (await pool.query(`select ${name} as name, next_offset from ${schema}.${table}`)).rows.map((row) => [
+        row.name,
+        Number(row.next_offset),
+      ]),
+    )
+  const checkpoints = await stored('checkpoints', 'task')
+  for (const [stage, name] of [
+    ['detect', 'panes'],
+    ['respond', 'casefile'],
+  ] as const) {
+    for (const [partition, end] of (await ends(brokerTopic(name, prefix))).entries())
+      tell(`${stage}/${partition}`, checkpoints.get(`${stage}/${partition}`), end)
+  }
+  const offsets = await stored('sink_offsets', `topic || '/' || partition`)
+  for (const name of ['measurements', 'incidents', 'commands', 'audit', 'dead-letters'] as const) {
+    for (const [partition, end] of (await ends(brokerTopic(name, prefix))).entries())
+      tell(`store ${name}/${partition}`, offsets.get(`${name}/${partition}`), end)
+  }
+  return behind
+}
