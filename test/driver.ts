@@ -4,10 +4,11 @@
  */
 import fc from 'fast-check'
 import { decodeJson } from '../stream/contract/encoding.ts'
-import type { LogRecord } from '../stream/contract/stage.ts'
+import type { LogRecord, SchemaAnswer } from '../stream/contract/stage.ts'
 import { type TopicName, topicNames } from '../stream/contract/topics.ts'
+import type { Signer } from '../stream/runtime/declarations.ts'
 import { LocalPipeline, type LocalTask } from '../stream/runtime/local.ts'
-import type { IngestRunner } from '../stream/runtime/task-runner.ts'
+import { type IngestRunner, JudgingRunner } from '../stream/runtime/task-runner.ts'
 import type { Pipeline } from '../stream/runtime/tasks.ts'
 
 export interface SourceInput {
@@ -27,6 +28,10 @@ export type Action =
   | { readonly kind: 'redeliver'; readonly task: number; readonly back: number }
   /** A step that throws in the middle, as a full disk or a bug would. */
   | { readonly kind: 'fail'; readonly task: number }
+  /** Detect and respond go on under another configuration, where the driver has one. */
+  | { readonly kind: 'switch' }
+  /** The last source of the configuration is read no more. */
+  | { readonly kind: 'leave' }
   /** Declares the partition idle; `cut` loses the process between the two halves. */
   | { readonly kind: 'idle'; readonly task: number; readonly aheadMs: number; readonly cut: boolean }
 
@@ -46,6 +51,8 @@ export function schedules(options: { length: number; idleMs: number }): fc.Arbit
       },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('redeliver' as const), task, back: small }) },
       { weight: 1, arbitrary: fc.record({ kind: fc.constant('fail' as const), task }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('leave' as const) }) },
+      { weight: 1, arbitrary: fc.record({ kind: fc.constant('switch' as const) }) },
       {
         weight: 1,
         arbitrary: fc.record({
@@ -64,11 +71,17 @@ export interface DriverOptions {
   readonly pipeline: Pipeline
   readonly sourcePartitions: Readonly<Record<string, number>>
   readonly partitions?: Partial<Record<TopicName, number>>
+  /** Answers steps that ask for a schema, as a table would. */
+  readonly schemas?: (id: number) => SchemaAnswer
+  /** What the action `switch` goes over to. */
+  readonly next?: { readonly pipeline: Pipeline; readonly signer: Signer & { readonly spki: string } }
 }
 
 export class Driver {
   readonly local: LocalPipeline
   private readonly input: SourceInput[]
+  private readonly sources: readonly string[]
+  private readonly next: DriverOptions['next']
 
   constructor(options: DriverOptions, input: readonly SourceInput[]) {
     const partitions = Object.fromEntries(topicNames.map((name) => [name, options.partitions?.[name] ?? 2]))
@@ -76,9 +89,15 @@ export class Driver {
       pipeline: options.pipeline,
       sourcePartitions: options.sourcePartitions,
       partitions: partitions as Record<TopicName, number>,
+      ...(options.next === undefined
+        ? {}
+        : { known: knownOf(options.next.pipeline), publicKeys: [keyOf(options.next.signer)] }),
       clock: () => 1_800_000_000_000, // after the traffic: its first event is of the present
+      ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
     })
     this.input = [...input]
+    this.next = options.next
+    this.sources = options.pipeline.sources.map(({ name }) => name)
   }
 
   /** Follows the schedule, then lets everything arrive and be worked off. */
@@ -92,6 +111,14 @@ export class Driver {
   private act(action: Action): void {
     if (action.kind === 'arrive') {
       this.arrive(action.count)
+      return
+    }
+    if (action.kind === 'leave') {
+      this.leave()
+      return
+    }
+    if (action.kind === 'switch') {
+      this.switchConfiguration()
       return
     }
     const task = this.local.tasks[action.task % this.local.tasks.length]!
@@ -146,6 +173,7 @@ export class Driver {
       yield* original.apply(task.runner.task, given)
       throw new Error('injected')
     }
+    if (task.stage === 'ingest') Object.assign(task.runner.task, { stepQuietly: () => false })
     try {
       this.local.fold(task, record)
     } catch (error) {
@@ -153,6 +181,34 @@ export class Driver {
     }
     if (!task.runner.broken) throw new Error('a step that throws has to break its runner')
     this.local.crash(task)
+  }
+
+  /** As a worker with another configuration does that finds the tasks under the former one. */
+  private switchConfiguration(): void {
+    if (this.next === undefined) return
+    const { pipeline, signer } = this.next
+    for (const task of this.local.tasks) {
+      if (!(task.runner instanceof JudgingRunner) || task.stage === 'ingest') continue
+      const digest = pipeline.digests[task.stage]
+      if (task.runner.task.digest === digest) continue
+      const marks = this.local.log.all(task.topic).filter(({ partition }) => partition === task.partition)
+      const atMs = Math.max(
+        0,
+        ...marks.map(({ value }) => (decodeJson(value!) as { watermarkMs?: number }).watermarkMs ?? 0),
+      )
+      this.local.declareSwitch(task, { digest, atMs, signer })
+    }
+  }
+
+  private leave(): void {
+    const source = this.sources.at(-1)!
+    for (const task of [...this.local.tasks]) {
+      if (task.topic !== this.local.sourceTopic(source)) continue
+      // a worker that takes a source out ends cleanly, or another one says it at a position that was committed
+      this.local.flush(task)
+      this.local.store(task)
+      this.local.leave(task)
+    }
   }
 
   private declareIdle(task: LocalTask, action: Extract<Action, { kind: 'idle' }>): void {
@@ -190,4 +246,12 @@ export class Driver {
     }
     return found
   }
+}
+
+export function knownOf({ digests, detect, respond }: Pipeline) {
+  return { detect: new Map([[digests.detect, detect]]), respond: new Map([[digests.respond, respond]]) }
+}
+
+function keyOf({ keyId, spki }: { readonly keyId: string; readonly spki: string }) {
+  return { keyId, spki }
 }

@@ -52,7 +52,8 @@ export type IncidentResponse = z.infer<typeof incidentResponse>
 
 /** `GET /api/v1/measurements`: the newest that fit the limit, oldest of these first. Without `from`: the day before `to`. */
 export const measurementsQuery = z.strictObject({
-  tenant: name.default('default'),
+  /** Where absent: the caller's tenant if it has one alone, else `default`. */
+  tenant: name.optional(),
   entity: name.optional(),
   feature: name.optional(),
   from: queryTime.optional(),
@@ -75,6 +76,55 @@ export const entitySummary = z.object({
 })
 export const entitiesResponse = z.object({ entities: z.array(entitySummary) })
 export type EntitiesResponse = z.infer<typeof entitiesResponse>
+
+const heatmapColumnsMax = 500
+
+/**
+ * `GET /api/v1/heatmap`: the measurements of a range, in columns of `stepMs` aligned to the epoch, a row for each
+ * (entity, source, feature).
+ */
+export const heatmapQuery = z.strictObject({
+  tenant: name.optional(),
+  entity: name.optional(),
+  feature: name.optional(),
+  from: queryTime,
+  to: queryTime,
+  stepMs: z
+    .string()
+    .regex(/^\d{1,12}$/, 'a whole number of milliseconds')
+    .transform(Number)
+    .pipe(z.int().min(1_000)),
+})
+
+/** Columns of a heatmap at most (count): a longer range takes a longer step. */
+export const heatmapBounds = { columns: heatmapColumnsMax, cells: 20_000 } as const
+
+export const heatmapCell = z.object({
+  /** Start of the column; it ends `stepMs` later. */
+  startMs: timeMs,
+  evaluations: z.int().min(1),
+  /** Rows of the slides evaluated in it. */
+  rowCount: nonNegativeInteger,
+  /** The worst of its evaluations. */
+  status: verdictStatus,
+  /** The largest ones; `driftScore` is null where no vote on drift is held over the feature. */
+  score: finite.min(0),
+  driftScore: finite.min(0).nullable(),
+  /** Of numeric features, over slides that have rows. The mean is weighted by rows, p95 is the largest. */
+  mean: finite.nullable(),
+  min: finite.nullable(),
+  max: finite.nullable(),
+  p95: finite.nullable(),
+  /** Of rates. */
+  hits: nonNegativeInteger.nullable(),
+  trials: nonNegativeInteger.nullable(),
+})
+export type HeatmapCell = z.infer<typeof heatmapCell>
+export const heatmapRow = z.object({ entity: name, source: name, feature: name, cells: z.array(heatmapCell) })
+export type HeatmapRow = z.infer<typeof heatmapRow>
+/** Rows by (entity, source, feature), cells by time; empty columns have none. `truncated`: rows were left out. */
+export const heatmapResponse = z.object({ stepMs: z.int(), rows: z.array(heatmapRow), truncated: z.boolean() })
+export type HeatmapResponse = z.infer<typeof heatmapResponse>
 
 /** `GET /api/v1/approvals`: those that wait, unless `state` names another or `all`. */
 export const approvalsQuery = z.strictObject({
@@ -106,7 +156,8 @@ export type DecisionResponse = z.infer<typeof decisionResponse>
 
 /** `GET /api/v1/audit`: entries above `after`, in order. `next` is null on the last page. */
 export const auditQuery = z.strictObject({
-  tenant: name.default('default'),
+  /** As for measurements; `sentinel/<partition>` holds what belongs to no tenant. */
+  tenant: name.optional(),
   after: z
     .string()
     .regex(/^(-1|\d{1,15})$/, 'a sequence number, or -1')

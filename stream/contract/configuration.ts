@@ -29,14 +29,28 @@ export const duration = z
     return Math.round(Number(amount) * units[unit!]!)
   })
 
-export const sourceFormat = z.enum(['json-log', 'metric', 'prediction', 'text'])
+export const sourceFormat = z.enum([
+  'auto',
+  'ecs',
+  'fluent-bit',
+  'json-log',
+  'label',
+  'metric',
+  'otlp-logs',
+  'otlp-metrics',
+  'prediction',
+  'syslog',
+  'text',
+  'vector',
+  'workflow-run',
+])
 export type SourceFormat = z.infer<typeof sourceFormat>
 
 export const sourceConfig = z
   .strictObject({
     name: name.describe('Logical name: part of every id, so renaming a source makes new records'),
     topic: z.string().min(1).optional().describe('Topic on the broker; the name where absent'),
-    format: sourceFormat.describe('How its records are decoded'),
+    format: sourceFormat.describe('How its records are decoded; auto: each by its content (see docs/formats.md)'),
     tenant: name.default('default'),
     pane: duration.default(10_000).describe('Length of a pane of event time'),
     lateness: duration.default(30_000).describe('How far behind the highest event time an event may come'),
@@ -45,6 +59,9 @@ export const sourceConfig = z
       .enum(['any', 'keyed'])
       .default('any')
       .describe('keyed: all records of an entity are in one partition'),
+    maxSkew: duration
+      .default(3_600_000)
+      .describe('How far a partition may be ahead of the slowest one that is not idle, before it waits (event time)'),
     skewAgreement: z.int().min(1).max(16).default(8).describe('Events ahead of the clock that must agree to move it'),
   })
   .transform((source) => ({ ...source, topic: source.topic ?? source.name }))
@@ -158,6 +175,12 @@ export const detectConfig = z.strictObject({
     .min(1)
     .default(30)
     .describe('Rows that a judged value holds at least; panes are merged until then'),
+  maxEntities: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(20_000)
+    .describe('Entities of a tenant that one task follows; further ones are not judged, and a finding says so'),
   forgetAfter: duration.default(86_400_000).describe('An entity without events for so long is forgotten'),
   detectors: z
     .record(z.string(), z.record(z.string(), z.unknown()))
@@ -165,21 +188,39 @@ export const detectConfig = z.strictObject({
     .describe('Options by detector; see docs'),
   votes: z
     .strictObject({
-      service: z.array(voteRule).prefault(() => structuredClone(defaultVotes.service)),
-      model: z.array(voteRule).prefault(() => structuredClone(defaultVotes.model)),
-      metric: z.array(voteRule).prefault(() => structuredClone(defaultVotes.metric)),
-      text: z.array(voteRule).prefault(() => structuredClone(defaultVotes.text)),
+      service: z
+        .array(voteRule)
+        .max(50)
+        .prefault(() => structuredClone(defaultVotes.service)),
+      model: z
+        .array(voteRule)
+        .max(50)
+        .prefault(() => structuredClone(defaultVotes.model)),
+      metric: z
+        .array(voteRule)
+        .max(50)
+        .prefault(() => structuredClone(defaultVotes.metric)),
+      text: z
+        .array(voteRule)
+        .max(50)
+        .prefault(() => structuredClone(defaultVotes.text)),
     })
     .prefault({}),
 })
 export type DetectConfig = z.output<typeof detectConfig>
 
-const scalar = z.union([z.string(), z.number(), z.boolean()])
+const scalar = z.union([z.string().max(1000), z.number(), z.boolean()])
+
+/** Parameters of one action: an incident holds those of all its proposals. */
+const parametersMax = 30
 
 export const runbookAction = z.strictObject({
   action: name,
   target: z.string().min(1).default('{cause}').describe('{cause} is the entity that began it'),
-  parameters: z.record(z.string(), scalar).default({}),
+  parameters: z
+    .record(z.string().max(100), scalar)
+    .refine((given) => Object.keys(given).length <= parametersMax, `at most ${parametersMax} parameters`)
+    .default({}),
 })
 
 export const runbook = z.strictObject({
@@ -247,9 +288,9 @@ export interface Digests {
   readonly respond: string
 }
 
-/** What decides the panes of one source: not its topic's name on the broker, nor how patient the wall clock is. */
+/** What decides the panes of one source: not its topic's name on the broker, nor how patient the wall clock is or who waits for whom. */
 export function sourceDigest(source: SourceConfig): string {
-  const { topic: _topic, idleAfter: _idleAfter, ...rest } = source
+  const { topic: _topic, idleAfter: _idleAfter, maxSkew: _maxSkew, ...rest } = source
   return digestOf(rest).slice(0, 16)
 }
 

@@ -67,7 +67,13 @@ export const featureMeasurement = z.strictObject({
 })
 export type FeatureMeasurement = z.infer<typeof featureMeasurement>
 
-/** One record for each (entity, evaluation): every verdict and roll-up. */
+/**
+ * Which of the records this is that one evaluation takes: absent where one holds all. A feature is whole in one part, and
+ * nothing is left out; the first part has the id that an undivided record would have.
+ */
+export const recordPart = z.strictObject({ index: nonNegativeInteger, count: z.int().min(2) })
+
+/** One record for each (entity, evaluation), more where it would not fit a message: every verdict and roll-up. */
 export const measurement = z.strictObject({
   type: z.literal('measurement'),
   id: recordId,
@@ -81,6 +87,7 @@ export const measurement = z.strictObject({
   count: nonNegativeInteger,
   features: z.array(featureMeasurement),
   votes: z.array(vote),
+  part: recordPart.optional(),
 })
 export type Measurement = z.infer<typeof measurement>
 
@@ -101,5 +108,7 @@ export const finding = z.strictObject({
   evidence: z.array(z.strictObject({ feature: name, verdicts: z.array(verdict), latest: rollUp })),
   /** For `forgotten` and `quarantine`: one sentence. */
   note: z.string().max(1000).optional(),
+  /** Each part is a finding of its own, with votes that changed. */
+  part: recordPart.optional(),
 })
 export type Finding = z.infer<typeof finding>

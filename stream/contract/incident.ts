@@ -100,6 +100,10 @@ export const incident = z.strictObject({
   findings: z.array(recordId),
   remediations: z.array(remediation),
   narrative: z.array(z.string().max(1000)),
+  /** What had no room in this record, counted; absent where nothing was left out. */
+  omitted: z
+    .strictObject({ features: nonNegativeInteger, lines: nonNegativeInteger, remediations: nonNegativeInteger })
+    .optional(),
 })
 export type Incident = z.infer<typeof incident>
 

@@ -99,10 +99,22 @@ export const sourceJoined = z.strictObject({
 })
 export type SourceJoined = z.infer<typeof sourceJoined>
 
-/** Declares that a source partition is read no more: it does not hold the frontier from here on. */
-export const sourceLeft = z.strictObject({ type: z.literal('source-left'), ...sourcePartition })
+/**
+ * Declares that a source partition is read no more: it does not hold the frontier from here on, and only a join brings it
+ * back. A replay applies it at `position`, the first offset that was not folded.
+ */
+export const sourceLeft = z.strictObject({
+  type: z.literal('source-left'),
+  ...sourcePartition,
+  position: nonNegativeInteger,
+})
+export type SourceLeft = z.infer<typeof sourceLeft>
 
-/** Declares that another configuration holds from a pane boundary (ingest) or from this record (detect, respond) on. */
+/**
+ * Declares that another configuration holds after `atMs` of event time: for ingest for panes that end after it and records
+ * from `position` on, for detect for slides that end after it, for respond for findings and timers after it. Whoever reads
+ * it knows configurations by their digests; the one of respond is signed like a decision.
+ */
 export const configurationSwitch = z.strictObject({
   type: z.literal('configuration-switch'),
   stage: z.enum(['ingest', 'detect', 'respond']),
@@ -110,8 +122,13 @@ export const configurationSwitch = z.strictObject({
   digest: z.string(),
   source: name.optional(),
   partition: nonNegativeInteger.optional(),
+  position: nonNegativeInteger.optional(),
   atMs: timeMs,
+  keyId: z.string().optional(),
+  /** Ed25519 over the canonical encoding of every other member, base64. */
+  signature: z.string().optional(),
 })
+export type ConfigurationSwitch = z.infer<typeof configurationSwitch>
 
 /** Record 0 of each partition of `panes` and `casefile`: which topic this is, should it be deleted and made again. */
 export const incarnation = z.strictObject({

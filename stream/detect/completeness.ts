@@ -20,7 +20,14 @@ export interface Advance {
 
 interface PartitionState {
   watermarkMs: number | null
+  /** Read no more: only a join brings it back. */
   left: boolean
+  /**
+   * It came when the source had a frontier already. `unheard`: the frontier waits for its first watermark, so that what a
+   * new partition holds of the present is not late. `behind`: that was below the frontier, so it has history to catch
+   * up with; the frontier does not wait until it is there.
+   */
+  late: 'no' | 'unheard' | 'behind'
 }
 
 interface SourceState {
@@ -104,6 +111,18 @@ export class Completeness {
     return this.#sources.get(of.source)?.partitions.get(of.partition)?.watermarkMs ?? null
   }
 
+  /** Whether a partition of a source was declared as left, and did not join again. */
+  hasLeft(of: { source: string; partition: number }): boolean {
+    return this.#sources.get(of.source)?.partitions.get(of.partition)?.left === true
+  }
+
+  /** Whether nothing of a scope is read any more. */
+  isOver(scope: Scope): boolean {
+    const source = this.#sources.get(scope.source)
+    if (source === undefined) return false
+    return scope.partition === null ? isGone(source) : source.partitions.get(scope.partition)?.left === true
+  }
+
   /**
    * Takes a declaration of a source partition.
    *
@@ -112,15 +131,30 @@ export class Completeness {
    */
   apply(record: Declaration): Advance | null {
     const source = this.#source(record)
-    source.partitionCount = record.partitionCount
+    // a topic never loses partitions, and a task that has not heard of a new one yet says the old count
+    source.partitionCount = Math.max(source.partitionCount, record.partitionCount)
     if (record.type === 'source-joined') {
       source.paneMs = record.paneMs
       source.partitioning = record.partitioning
     }
-    const partition = source.partitions.get(record.partition) ?? { watermarkMs: null, left: false }
-    source.partitions.set(record.partition, partition)
-    partition.left = record.type === 'source-left'
-    if (record.type === 'heartbeat' || record.type === 'idle') raise(partition, record)
+    let partition = source.partitions.get(record.partition)
+    const isLate = source.frontierMs !== null
+    if (partition === undefined) {
+      partition = { watermarkMs: null, left: false, late: isLate ? 'unheard' : 'no' }
+      source.partitions.set(record.partition, partition)
+    }
+    if (record.type === 'source-left') partition.left = true
+    if (record.type === 'source-joined' && partition.left) {
+      // a source of which nothing was read comes back as one that joins late
+      if (isGone(source)) source.holds = false
+      partition.left = false
+      partition.late = isLate ? 'unheard' : 'no'
+    }
+    if (partition.left && record.type !== 'source-left') return null
+    if (record.type === 'heartbeat' || record.type === 'idle') {
+      raise(partition, record)
+      if (partition.late !== 'no') partition.late = partition.watermarkMs! < source.frontierMs! ? 'behind' : 'no'
+    }
 
     const before = source.frontierMs
     source.frontierMs = frontierOf(source)
@@ -131,6 +165,17 @@ export class Completeness {
     }
     if (source.frontierMs === null || source.frontierMs === before) return null
     return { scope: { source: record.source, partition: null }, frontierMs: source.frontierMs }
+  }
+
+  /** A scope that is over was judged up to here: what comes of it later, should it come back, is after that. */
+  close(scope: Scope, endMs: number): void {
+    const source = this.#sources.get(scope.source)
+    if (source === undefined) return
+    if (scope.partition === null) source.frontierMs = Math.max(source.frontierMs ?? endMs, endMs)
+    else {
+      const partition = source.partitions.get(scope.partition)!
+      partition.watermarkMs = Math.max(partition.watermarkMs ?? endMs, endMs)
+    }
   }
 
   /** Raises the watermark to the least frontier of the sources that hold it. */
@@ -172,14 +217,14 @@ function isGone(source: SourceState): boolean {
   return [...source.partitions.values()].every((partition) => partition.left)
 }
 
-/** The least watermark of the partitions that are still read; unchanged while one of them has not spoken. */
+/** The least watermark of the partitions that hold the frontier; unchanged while one of them has not spoken. */
 function frontierOf(source: SourceState): number | null {
   let least: number | null = null
   for (let partition = 0; partition < source.partitionCount; partition++) {
     const state = source.partitions.get(partition)
-    if (state?.left === true) continue
+    if (state?.left === true || state?.late === 'behind') continue
     const watermarkMs = state?.watermarkMs ?? null
-    if (watermarkMs === null) return source.frontierMs
+    if (watermarkMs === null || state?.late === 'unheard') return source.frontierMs
     least = Math.min(least ?? watermarkMs, watermarkMs)
   }
   if (least === null) return source.frontierMs

@@ -7,16 +7,19 @@
  */
 import type { TaskWatermark } from '../contract/case.ts'
 import type { DetectConfig } from '../contract/configuration.ts'
+import type { Finding } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
 import type { Pane } from '../contract/pane.ts'
 import type { Emission, JudgingTask, LogRecord, Step } from '../contract/stage.ts'
 import { SentinelError } from '../errors.ts'
+import { Adoption, type AdoptionSnapshot, type KnownConfigurations } from './adoption.ts'
 import { Completeness } from './completeness.ts'
 import { Entity, type Evaluation } from './entity.ts'
 import { farewell } from './farewell.ts'
 import { Parts } from './parts.ts'
-import { compilePlan, type Plan } from './plan.ts'
 import { readPanesRecord } from './read-record.ts'
+import { findingParts, measurementParts } from './record-size.ts'
+import { refusal } from './refused.ts'
 import { entityKey, type Resident, ScopeState, scopeKey } from './scope.ts'
 import { readStored } from './stored.ts'
 
@@ -26,10 +29,14 @@ export interface DetectCounts {
   readonly taken: number
   /** Parts that were there already, or that their own partition had sent before. */
   readonly repeated: number
-  /** Parts below the frontier: their partition joined late, or lied. */
+  /** Parts below the frontier (their partition joined late, or lied), or of a source that was declared as left. */
   readonly late: number
+  /** Records that are none of `panes`: each is a dead letter. */
+  readonly refused: number
   readonly quarantined: number
   readonly forgotten: number
+  /** Parts of entities beyond the bound of their tenant: not followed. */
+  readonly beyondBound: number
 }
 
 /** What is written down beside entities and parts of panes. */
@@ -37,6 +44,9 @@ export interface FrontierPart {
   readonly completeness: ReturnType<Completeness['snapshot']>
   readonly scopes: readonly { readonly source: string; readonly partition: number | null; readonly closedMs: number }[]
   readonly counts: DetectCounts
+  readonly configuration?: AdoptionSnapshot
+  /** Tenants of whose entities some are not followed, and a finding has said so. */
+  readonly full?: readonly string[]
 }
 
 export interface DetectTask extends JudgingTask {
@@ -45,7 +55,8 @@ export interface DetectTask extends JudgingTask {
 }
 
 /**
- * @param options.digest of the configuration: part of every id
+ * @param options.digest of the configuration, or of the one that the parts are under: part of every id
+ * @param options.known configurations that a declared switch may name, by digest; no other one where absent
  * @param options.task number of the partition of `panes`
  * @param options.parts what {@link JudgingTask.changes} gave, all of it; null at the first start
  * @throws CONFIGURATION_INVALID
@@ -53,6 +64,7 @@ export interface DetectTask extends JudgingTask {
 export function createDetectTask(options: {
   config: DetectConfig
   digest: string
+  known?: KnownConfigurations
   task: number
   taskCount: number
   parts: ReadonlyMap<string, Uint8Array> | null
@@ -61,37 +73,60 @@ export function createDetectTask(options: {
 }
 
 class Detect implements DetectTask {
-  readonly #plan: Plan
-  readonly #digest: string
+  readonly #adoption: Adoption
   readonly #task: number
   readonly #taskCount: number
   readonly #parts: Parts
   readonly #completeness: Completeness
   readonly #scopes = new Map<string, ScopeState>()
+  /** Entities followed, by tenant. */
+  readonly #entities = new Map<string, number>()
+  readonly #full: Set<string>
   #counts: { -readonly [Name in keyof DetectCounts]: number } = noCounts()
   #toldMs: number | null = null
 
   constructor(options: Parameters<typeof createDetectTask>[0]) {
-    this.#plan = compilePlan(options.config)
-    this.#digest = options.digest
+    this.#adoption = new Adoption(options, options.known ?? (() => undefined))
     this.#task = options.task
     this.#taskCount = options.taskCount
     const stored = readStored(options.parts ?? new Map())
     this.#parts = new Parts(stored.keys)
     this.#completeness =
       stored.frontier === null ? new Completeness() : Completeness.restore(stored.frontier.completeness)
-    if (stored.frontier !== null) this.#counts = { ...stored.frontier.counts }
+    if (stored.frontier !== null) this.#counts = { ...noCounts(), ...stored.frontier.counts }
+    this.#restoreAdoption(stored.frontier?.configuration)
+    this.#full = new Set(stored.frontier?.full)
     for (const { closedMs, ...scope } of stored.frontier?.scopes ?? []) this.#scopeState(scope).closedMs = closedMs
     for (const { partId, scope, quarantined, parts } of stored.entities) {
-      const entity = parts === null ? null : new Entity(this.#plan, this.#digest, parts)
+      const state = this.#scopeState(scope)
+      const { plan, digest } = this.#adoption.at(state.closedMs ?? Number.NEGATIVE_INFINITY)
+      const entity = parts === null ? null : new Entity(plan, digest, parts)
       const key = entityKey(parts?.state ?? quarantined!)
-      this.#scopeState(scope).setResident({ key, partId, entity, quarantined })
+      this.#countEntity((parts?.state ?? quarantined!).tenant, 1)
+      state.setResident({ key, partId, entity, quarantined })
     }
     for (const pane of stored.panes) this.#scopeState(this.#completeness.scopeOf(pane)).addPart(pane)
   }
 
+  #restoreAdoption(snapshot: AdoptionSnapshot | undefined): void {
+    const refused = snapshot === undefined ? null : this.#adoption.restore(snapshot)
+    if (refused !== null)
+      throw new SentinelError(
+        'CONFIGURATION_CHANGED',
+        `The checkpoint is under way to another configuration: ${refused}`,
+      )
+  }
+
   get watermarkMs(): number | null {
     return this.#completeness.watermarkMs
+  }
+
+  get digest(): string {
+    return this.#adoption.current.digest
+  }
+
+  get pendingDigest(): string | null {
+    return this.#adoption.pendingDigest
   }
 
   get counts(): DetectCounts {
@@ -105,7 +140,13 @@ class Detect implements DetectTask {
   }
 
   *step(record: LogRecord): Step {
-    const read = readPanesRecord(record)
+    const read = readPanesRecord(record, { task: this.#task, taskCount: this.#taskCount })
+    if ('refused' in read) {
+      this.#counts.refused++
+      this.#parts.set('frontier', () => this.#frontierPart())
+      yield refusal(record, read.refused)
+      return
+    }
     switch (read.type) {
       case 'pane':
         this.#takePane(read, record.value!)
@@ -117,13 +158,35 @@ class Detect implements DetectTask {
         const advance = this.#completeness.apply(read)
         if (read.type === 'source-joined') yield* this.#rescope(read.source)
         if (advance !== null) yield* this.#advance(this.#scopeState(advance.scope), advance.frontierMs)
+        if (read.type === 'source-left') yield* this.#endSource(this.#completeness.scopeOf(read))
         this.#completeness.settle()
+        this.#completeSwitch()
         this.#parts.set('frontier', () => this.#frontierPart())
         return
       }
-      case 'configuration-switch': // its place is kept: a task holds one configuration until a later version
+      case 'configuration-switch': {
+        if (read.stage !== 'detect') return
+        const refused = this.#adoption.declare(read)
+        if (refused !== null) {
+          this.#counts.refused++
+          yield refusal(record, refused)
+        }
+        this.#parts.set('frontier', () => this.#frontierPart())
+        return
+      }
       case 'incarnation':
         return
+    }
+  }
+
+  /** The former configuration is let go once every scope has judged a slide by the next, and the watermark is there. */
+  #completeSwitch(): void {
+    for (let { pending } = this.#adoption; pending !== null; pending = this.#adoption.pending) {
+      if ((this.watermarkMs ?? Number.NEGATIVE_INFINITY) <= pending.atMs) return
+      for (const scope of this.#scopes.values()) {
+        if (scope.hasWork && (scope.closedMs ?? Number.NEGATIVE_INFINITY) <= pending.atMs) return
+      }
+      this.#adoption.complete()
     }
   }
 
@@ -132,7 +195,7 @@ class Detect implements DetectTask {
     if (watermarkMs === null || watermarkMs === this.#toldMs) return []
     this.#toldMs = watermarkMs
     const body: TaskWatermark = { type: 'task-watermark', task: this.#task, taskCount: this.#taskCount, watermarkMs }
-    const id = idOf('task-watermark', this.#digest, this.#task, watermarkMs)
+    const id = idOf('task-watermark', this.digest, this.#task, watermarkMs)
     return [{ topic: 'casefile', route: 'every', key: String(this.#task), id, timeMs: watermarkMs, body }]
   }
 
@@ -142,6 +205,10 @@ class Detect implements DetectTask {
 
   #takePane(pane: Pane, bytes: Uint8Array): void {
     this.#parts.set('frontier', () => this.#frontierPart())
+    if (this.#completeness.hasLeft(pane)) {
+      this.#counts.late++
+      return
+    }
     const scope = this.#completeness.scopeOf(pane)
     const frontierMs = this.#completeness.frontierMs(scope)
     if (frontierMs !== null && pane.endMs <= frontierMs) {
@@ -162,7 +229,7 @@ class Detect implements DetectTask {
     const key = scopeKey(scope)
     let state = this.#scopes.get(key)
     if (state === undefined) {
-      state = new ScopeState({ source: scope.source, partition: scope.partition }, this.#plan.slideMs)
+      state = new ScopeState({ source: scope.source, partition: scope.partition }, this.#adoption.current.plan.slideMs)
       this.#scopes.set(key, state)
     }
     return state
@@ -178,20 +245,33 @@ class Detect implements DetectTask {
       const { partition } = scope.scope
       if (scope.scope.source !== source || (partition === null) === !this.#completeness.isKeyed(source)) continue
       this.#scopes.delete(key)
-      for (const resident of scope.residents) yield* this.#endWithScope(scope, resident)
+      const note = 'Its source was declared anew, with another partitioning: its state is dropped, and it begins anew'
+      for (const resident of scope.residents) yield* this.#endWithScope(scope, resident, note)
       for (const pane of scope.pendingParts()) this.#scopeState(this.#completeness.scopeOf(pane)).addPart(pane)
     }
   }
 
-  *#endWithScope(scope: ScopeState, resident: Resident): Step {
+  /** Nothing of a scope is read any more: what was sent is judged to its end, then its entities are taken leave of. */
+  *#endSource(of: ScopeState['scope']): Step {
+    const scope = this.#scopes.get(scopeKey(of))
+    if (scope === undefined || !this.#completeness.isOver(of)) return
+    const lastMs = scope.lastPendingMs
+    if (lastMs !== null) yield* this.#advance(scope, lastMs)
+    if (scope.closedMs !== null) this.#completeness.close(of, scope.closedMs)
+    this.#scopes.delete(scopeKey(of))
+    const note = 'Its source is read no more: its state is dropped, and it begins anew if the source comes back'
+    for (const resident of scope.residents) yield* this.#endWithScope(scope, resident, note)
+  }
+
+  *#endWithScope(scope: ScopeState, resident: Resident, note: string): Step {
     const { entity, quarantined } = resident
     const standing = entity?.standingVotes() ?? []
     this.#removeParts(resident)
+    this.#countEntity((entity?.state ?? quarantined!).tenant, -1)
     this.#counts.forgotten++
     if (standing.length === 0) return
-    const note = 'Its source was declared anew, with another partitioning: its state is dropped, and it begins anew'
     // The slide that would have come next: after everything that the watermark has passed.
-    const endMs = scope.closedMs! + this.#plan.slideMs
+    const endMs = scope.closedMs! + this.#adoption.current.plan.slideMs
     yield* this.#bidFarewell('forgotten', { name: entity?.state ?? quarantined!, standing, endMs, note })
   }
 
@@ -216,10 +296,21 @@ class Detect implements DetectTask {
       return
     }
     const partId = known?.partId ?? partIdOf(scope, parts[0]!)
-    const entity = known?.entity ?? Entity.first(this.#plan, this.#digest, { pane: parts[0]!, slideEndMs: endMs })
+    const { plan, digest } = this.#adoption.at(endMs)
+    if (known === undefined && (this.#entities.get(parts[0]!.tenant) ?? 0) >= plan.entitiesMax) {
+      yield* this.#leaveOut(parts, endMs, plan.entitiesMax)
+      return
+    }
+    const entity = known?.entity ?? Entity.first(plan, digest, { pane: parts[0]!, slideEndMs: endMs })
+    if (entity.digest !== digest) {
+      for (const id of entity.adopt(plan, digest)) this.#parts.remove(`reference/${partId}/${id}`)
+    }
     const resident = known ?? { key, partId, entity, quarantined: null }
-    if (known === undefined) scope.setResident(resident)
-    if (parts.length === 0 && endMs - entity.state.lastSeenMs >= this.#plan.forgetAfterMs) {
+    if (known === undefined) {
+      this.#countEntity(entity.state.tenant, 1)
+      scope.setResident(resident)
+    }
+    if (parts.length === 0 && endMs - entity.state.lastSeenMs >= plan.forgetAfterMs) {
       yield* this.#forget(scope, resident, endMs)
       return
     }
@@ -235,18 +326,37 @@ class Detect implements DetectTask {
     }
     this.#writeDown(scope, resident, evaluation)
     const { measurement, finding } = evaluation
-    const { id, tenant } = measurement
-    yield {
-      topic: 'measurements',
-      route: 'own',
-      key: `${tenant}/${measurement.entity}`,
-      id,
-      timeMs: endMs,
-      body: measurement,
+    for (const part of measurementParts(measurement)) {
+      const { id, tenant, entity: name } = part
+      yield { topic: 'measurements', route: 'own', key: `${tenant}/${name}`, id, timeMs: endMs, body: part }
     }
-    if (finding !== null) {
-      yield { topic: 'casefile', route: 'key', key: tenant, id: finding.id, timeMs: endMs, body: finding }
+    if (finding !== null) yield* this.#tell(finding)
+  }
+
+  /** As many records as it takes; respond takes each as a finding of its own. */
+  *#tell(finding: Finding): Step {
+    for (const part of findingParts(finding)) {
+      const { id, tenant, timeMs } = part
+      yield { topic: 'casefile', route: 'key', key: tenant, id, timeMs, body: part }
     }
+  }
+
+  #countEntity(tenant: string, by: number): void {
+    const count = (this.#entities.get(tenant) ?? 0) + by
+    this.#entities.set(tenant, count)
+    // there is room again: should it be full once more, that is news
+    if (by < 0) this.#full.delete(tenant)
+  }
+
+  /** An entity for which its tenant has no room: it is counted, and told once. */
+  *#leaveOut(parts: readonly Pane[], endMs: number, entitiesMax: number): Step {
+    const { source, tenant, kind } = parts[0]!
+    this.#counts.beyondBound += parts.length
+    if (this.#full.has(tenant)) return
+    this.#full.add(tenant)
+    const name = { source, tenant, kind, entity: `${kind}:(other)` }
+    const note = `More than ${entitiesMax} entities (detect.maxEntities): further ones are not judged, until others are forgotten`
+    yield* this.#bidFarewell('quarantine', { name, standing: [], endMs, note })
   }
 
   #writeDown(scope: ScopeState, { partId, entity }: Resident, { changes }: Evaluation): void {
@@ -274,7 +384,7 @@ class Detect implements DetectTask {
       state.lastSeenMs = slide.endMs
       const { source, partition } = scope.scope
       this.#parts.set(`entity/${resident.partId}`, () => ({ scope: { source, partition }, quarantined: state }))
-    } else if (slide.endMs - state.lastSeenMs >= this.#plan.forgetAfterMs) {
+    } else if (slide.endMs - state.lastSeenMs >= this.#adoption.at(slide.endMs).plan.forgetAfterMs) {
       yield* this.#forget(scope, resident, slide.endMs)
     }
   }
@@ -283,9 +393,10 @@ class Detect implements DetectTask {
     const { entity, quarantined } = resident
     const name = entity?.state ?? quarantined!
     this.#removeParts(resident)
+    this.#countEntity(name.tenant, -1)
     scope.removeResident(resident.key)
     this.#counts.forgotten++
-    const note = `No event for ${this.#plan.forgetAfterMs} ms: its state is dropped, and it begins anew when it comes back`
+    const note = `No event for ${this.#adoption.at(endMs).plan.forgetAfterMs} ms: its state is dropped, and it begins anew when it comes back`
     yield* this.#bidFarewell('forgotten', { name, standing: entity?.standingVotes() ?? [], endMs, note })
   }
 
@@ -305,9 +416,7 @@ class Detect implements DetectTask {
 
   *#bidFarewell(problem: 'forgotten' | 'quarantine', of: Omit<Parameters<typeof farewell>[1], 'digest'>): Step {
     if (of.endMs <= (this.watermarkMs ?? -Infinity)) return
-    const finding = farewell(problem, { ...of, digest: this.#digest })
-    const { id, tenant, timeMs } = finding
-    yield { topic: 'casefile', route: 'key', key: tenant, id, timeMs, body: finding }
+    yield* this.#tell(farewell(problem, { ...of, digest: this.#adoption.at(of.endMs).digest }))
   }
 
   #frontierPart(): FrontierPart {
@@ -315,12 +424,19 @@ class Detect implements DetectTask {
       const { scope, closedMs } = this.#scopes.get(key)!
       return closedMs === null ? [] : [{ ...scope, closedMs }]
     })
-    return { completeness: this.#completeness.snapshot(), scopes, counts: this.counts }
+    const configuration = this.#adoption.snapshot()
+    return {
+      completeness: this.#completeness.snapshot(),
+      scopes,
+      counts: this.counts,
+      configuration,
+      full: [...this.#full].sort(),
+    }
   }
 }
 
 function noCounts(): DetectCounts {
-  return { taken: 0, repeated: 0, late: 0, quarantined: 0, forgotten: 0 }
+  return { taken: 0, repeated: 0, late: 0, refused: 0, quarantined: 0, forgotten: 0, beyondBound: 0 }
 }
 
 function partIdOf({ scope }: ScopeState, { tenant, entity }: Pane): string {

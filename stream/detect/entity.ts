@@ -6,14 +6,14 @@
  * at every slide, and its reference, 0.4 MB, written once; while it learns, up to 576 slides of 14 rows, 0.6 MB. Votes,
  * values and baselines take some 2.5 KB a feature.
  */
-import { compareCodeUnits } from '../contract/encoding.ts'
+import { canonicalJson, compareCodeUnits } from '../contract/encoding.ts'
 import type { FeatureMeasurement, Finding, Measurement, Vote } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
 import type { EntityKind, Pane } from '../contract/pane.ts'
 import type { VerdictStatus } from '../contract/verdict.ts'
 import { type FeatureState, FeatureTrack, initialFeature, type SeriesStat } from './feature.ts'
 import { mergeSlide, type Scale, type SlideSummary } from './merge.ts'
-import type { FeatureType, Plan } from './plan.ts'
+import type { FeaturePlan, FeatureType, Plan } from './plan.ts'
 import type { LearningSlide, Reference } from './reference.ts'
 import { learningSlidesMax, learnReference } from './reference.ts'
 import { SlideFeatures } from './rollup.ts'
@@ -39,6 +39,17 @@ export interface EntityState extends EntityName {
   lastSeenMs: number
   features: FeatureState[]
   votes: { vote: string; feature: string; type: FeatureType; state: VoteState }[]
+  /** Votes that stood at warning or drift when another configuration took them away: the next finding takes them back. */
+  retired?: StandingVote[]
+}
+
+/** A vote that the last finding left at warning or drift. */
+export interface StandingVote {
+  readonly vote: string
+  readonly feature: string
+  readonly problem: Vote['problem']
+  readonly quorum: number
+  readonly previous: VerdictStatus
 }
 
 /** What is written once for each slide: its summary, and what its series give to baselines that they are quiet for. */
@@ -88,8 +99,8 @@ function scaleOf(feature: string): Scale {
 
 export class Entity {
   readonly state: EntityState
-  readonly #plan: Plan
-  readonly #digest: string
+  #plan: Plan
+  #digest: string
   readonly #window: Window
   readonly #tracks = new Map<string, FeatureTrack>()
   #ordered: FeatureTrack[] = []
@@ -110,7 +121,50 @@ export class Entity {
       for (const { feature, type, stat } of stats) this.#tracks.get(featureKey(feature, type))?.addToBaseline(stat)
     }
     this.#learning = [...parts.learning]
-    for (const reference of parts.references) this.#setReference(reference)
+    for (const reference of parts.references) this.#restoreReference(reference)
+  }
+
+  get digest(): string {
+    return this.#digest
+  }
+
+  /**
+   * Goes on under another configuration from the next slide on. Windows, baselines and what is learned stay; a vote whose
+   * rule is another begins anew, and remembers only what the last finding said of it.
+   *
+   * @returns ids of references that nothing needs any more
+   */
+  adopt(plan: Plan, digest: string): readonly string[] {
+    const references = this.referenceIds
+    const retired = [...(this.state.retired ?? [])]
+    const votes: EntityState['votes'] = []
+    for (const track of this.#ordered) {
+      const { feature, type } = track.state
+      const before = new Map(track.featurePlan.rules.map((held) => [held.rule.vote, held]))
+      const { kind } = this.state
+      track.adopt(plan, plan.featurePlan(kind, feature, type), plan.minRows(kind))
+      const now = new Map(track.featurePlan.rules.map((held) => [held.rule.vote, held]))
+      for (const entry of this.state.votes.filter((each) => each.feature === feature && each.type === type)) {
+        const [was, is] = [before.get(entry.vote), now.get(entry.vote)]
+        if (is === undefined) {
+          if (was !== undefined && isLoud({ status: entry.state.reported })) {
+            const { problem, quorum } = was.rule
+            retired.push({ vote: entry.vote, feature, problem, quorum, previous: entry.state.reported })
+          }
+          continue
+        }
+        const isSame = was !== undefined && ruleText(was) === ruleText(is)
+        votes.push(isSame ? entry : { ...entry, state: { ...initialVote(), reported: entry.state.reported } })
+      }
+    }
+    this.state.votes = votes
+    this.#votes.clear()
+    for (const { vote, feature, type, state } of votes) this.#votes.set(voteKey(vote, feature, type), state)
+    if (retired.length > 0) this.state.retired = retired
+    this.#plan = plan
+    this.#digest = digest
+    const kept = new Set(this.referenceIds)
+    return references.filter((id) => !kept.has(id))
   }
 
   /** An entity that is seen for the first time, before the slide that it is first seen in. */
@@ -247,6 +301,14 @@ export class Entity {
     return { learned, droppedLearningMs: dropped, reference }
   }
 
+  /** Only of the features that still go by it: another configuration may have dropped one. */
+  #restoreReference(reference: Reference): void {
+    for (const feature of reference.features) {
+      const track = this.#tracks.get(featureKey(feature.feature, feature.type))
+      if (track?.state.referenceId === reference.id) track.setReference(reference.id, feature)
+    }
+  }
+
   #setReference(reference: Reference): void {
     for (const feature of reference.features) {
       this.#tracks.get(featureKey(feature.feature, feature.type))?.setReference(reference.id, feature)
@@ -300,6 +362,10 @@ export class Entity {
         if (changed) state.reported = vote.status
       }
     }
+    for (const { previous, ...vote } of this.state.retired ?? []) {
+      votes.push({ ...vote, status: 'stable', score: 0, groups: [], previous, changed: true })
+    }
+    delete this.state.retired
     if (!votes.some((vote) => vote.changed)) return null
     const named = new Set(votes.map((vote) => vote.feature))
     const { id, tenant, entity, kind, source, evaluationMs } = measurement
@@ -317,13 +383,7 @@ export class Entity {
   }
 
   /** Votes that the last finding left at warning or drift: what has to be taken back when the entity goes. */
-  standingVotes(): {
-    vote: string
-    feature: string
-    problem: Vote['problem']
-    quorum: number
-    previous: VerdictStatus
-  }[] {
+  standingVotes(): StandingVote[] {
     return this.#ordered.flatMap((track) =>
       track.featurePlan.rules.flatMap(({ rule }) => {
         const { feature, type } = track.state
@@ -356,4 +416,11 @@ const isLoud = (vote: { readonly status: VerdictStatus }): boolean =>
 /** That a quiet vote cannot judge for a while is no news: measurements tell it. That a loud one cannot any more is. */
 function isNews(previous: VerdictStatus, status: VerdictStatus): boolean {
   return status !== previous && !(previous === 'stable' && status === 'insufficient')
+}
+
+/** What a vote goes by: its rule, and the options of the detectors that it asks for this feature. */
+function ruleText({ rule, detectors }: FeaturePlan['rules'][number]): string {
+  const { vote, problem, quorum, sustain } = rule
+  const asked = rule.detectors.filter(({ name }) => detectors.has(name)).map(({ name, config }) => [name, config])
+  return canonicalJson([vote, problem, quorum, sustain, asked])
 }

@@ -1,4 +1,5 @@
 /** One feature of an entity: its judged series, its baseline, its running statistics, and how it stands at a slide's end. */
+import { canonicalJson } from '../contract/encoding.ts'
 import { statusRank, type Verdict } from '../contract/verdict.ts'
 import {
   Baseline,
@@ -63,21 +64,51 @@ export interface JudgedSlide {
 
 export class FeatureTrack {
   readonly state: FeatureState
-  readonly featurePlan: FeaturePlan
-  readonly #plan: Plan
-  readonly #minRows: number
+  #featurePlan: FeaturePlan
+  #plan: Plan
+  #minRows: number
   readonly #moments: Baseline<MomentStat>
   readonly #rates: Baseline<RateStat>
   #reference: FeatureReference | null = null
 
   constructor(plan: Plan, featurePlan: FeaturePlan, minRows: number, state: FeatureState) {
     this.#plan = plan
-    this.featurePlan = featurePlan
+    this.#featurePlan = featurePlan
     this.#minRows = minRows
     this.state = state
     const bounds = { slides: plan.baselineSlides, slideMs: plan.slideMs }
     this.#moments = new Baseline(bounds)
     this.#rates = new Baseline(bounds)
+  }
+
+  get featurePlan(): FeaturePlan {
+    return this.#featurePlan
+  }
+
+  /**
+   * Goes on under another configuration of the same slides and baselines. A detector whose options are others begins anew; so does the
+   * reference where a test of windows would have to freeze it in another way: what was frozen does not change.
+   */
+  adopt(plan: Plan, featurePlan: FeaturePlan, minRows: number): void {
+    const before = new Map(this.#featurePlan.detectors.map((chosen) => [chosen.name, chosen]))
+    const anew = featurePlan.detectors.filter(({ name, config }) => {
+      return canonicalJson(before.get(name)?.config ?? null) !== canonicalJson(config)
+    })
+    const kept = featurePlan.detectors.filter((chosen) => !anew.includes(chosen)).map(({ name }) => name)
+    this.state.detectors = Object.fromEntries(
+      kept.flatMap((name) => (this.state.detectors[name] === undefined ? [] : [[name, this.state.detectors[name]]])),
+    )
+    if (anew.some(({ detector }) => detector.group === 'two-sample' && this.#freezes(detector.input))) {
+      this.#reference = null
+      this.state.referenceId = null
+    }
+    this.#plan = plan
+    this.#featurePlan = featurePlan
+    this.#minRows = minRows
+  }
+
+  #freezes(input: 'numeric' | 'categorical'): boolean {
+    return this.state.type === input
   }
 
   /** Ends of the slides that its baseline still needs. */

@@ -52,6 +52,8 @@ export interface Plan {
   /** How long an alarm of a running statistic votes. */
   readonly holdMs: number
   readonly forgetAfterMs: number
+  /** Of one tenant, in one task. */
+  readonly entitiesMax: number
   /** Quiet slides that the rolling baseline holds. */
   readonly baselineSlides: number
   readonly windowRows: number
@@ -97,6 +99,7 @@ export function compilePlan(config: DetectConfig): Plan {
     windowSlides,
     holdMs: windowMs / 4,
     forgetAfterMs: config.forgetAfter,
+    entitiesMax: config.maxEntities,
     baselineSlides: Math.max(1, Math.round(config.baseline / slideMs)),
     windowRows: config.windowRows,
     slideRows: Math.ceil((2 * config.windowRows) / windowSlides),

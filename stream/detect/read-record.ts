@@ -1,43 +1,83 @@
-/** Reads what ingest wrote on `panes`. Our own topic: what cannot be read is a broken invariant, not bad data. */
+/**
+ * Reads what is on `panes`. It is our own topic, but whoever may write there, or an older version, may have written what
+ * is no record of ours: that is refused, and the task goes on. What is checked beside the form is what costs nothing: who
+ * says that it wrote the record, and that it belongs into this partition. It keeps out mistakes, not forgers: who may
+ * write to our topics can write anything that ingest could (see docs/decisions/0010-what-write-access-can-do.md).
+ */
 import { decodeJson } from '../contract/encoding.ts'
 import { type Pane, type PanesRecord, panesRecord } from '../contract/pane.ts'
+import { timeMs } from '../contract/primitives.ts'
 import type { LogRecord } from '../contract/stage.ts'
-import { SentinelError } from '../errors.ts'
+import { partitionOfKey } from '../contract/topics.ts'
 
 /** Indexes of buckets have 17 bits. */
 const BUCKETS = 2 ** 17
 
 type Members = Record<string, unknown>
 
+/** Why a record is none of ours; fixed text, for people. */
+export interface RefusedRecord {
+  readonly refused: string
+}
+
 /**
  * The record's content, checked. A pane is checked by hand where results would silently go wrong (3 µs; zod takes ten
  * times that, and panes come by the 100,000); all else, and what the hand check refuses, by its schema.
  *
- * @throws INVARIANT_BROKEN for anything that is not a record of `panes`
+ * @param task number of the partition of `panes`, of `taskCount`
  */
-export function readPanesRecord(record: Pick<LogRecord, 'topic' | 'partition' | 'offset' | 'value'>): PanesRecord {
-  const place = `${record.topic}/${record.partition} at offset ${record.offset}`
+export function readPanesRecord(
+  record: Pick<LogRecord, 'value' | 'headers'>,
+  { task, taskCount }: { readonly task: number; readonly taskCount: number },
+): PanesRecord | RefusedRecord {
+  if (record.value === null) return { refused: 'it is empty' }
   let value: unknown
   try {
-    if (record.value === null) throw new SyntaxError('a record without a value')
     value = decodeJson(record.value)
-  } catch (cause) {
-    throw new SentinelError('INVARIANT_BROKEN', `${place} is not JSON: only sentinel may write there`, { cause })
+  } catch {
+    return { refused: 'it is no JSON' }
   }
-  if (isPane(value)) return value
-  const checked = panesRecord.safeParse(value)
-  if (checked.success) return checked.data
-  const [issue] = checked.error.issues
-  throw new SentinelError(
-    'INVARIANT_BROKEN',
-    `${place} is not a record of panes (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}): only sentinel may write there`,
-  )
+  let body: PanesRecord
+  if (isPane(value)) body = value
+  else {
+    const checked = panesRecord.safeParse(value)
+    if (!checked.success) {
+      const [issue] = checked.error.issues
+      return {
+        refused: `it has not the form of a record: ${issue?.path.join('.') ?? ''} ${issue?.code ?? ''}`.slice(0, 500),
+      }
+    }
+    body = checked.data
+  }
+  switch (body.type) {
+    // two first starts at once write an incarnation each
+    case 'incarnation':
+    case 'configuration-switch':
+      return body
+    default: {
+      const { source, partition } = body
+      if (!isWrittenBy(record.headers['sentinel_lineage'], source, partition)) {
+        return { refused: `a ${body.type} of a source partition whose task did not send it` }
+      }
+      if (body.type !== 'pane')
+        return partition < body.partitionCount ? body : { refused: 'a partition beyond its count' }
+      if (taskCount === 1 || partitionOfKey(`${body.tenant}/${body.entity}`, taskCount) === task) return body
+      return { refused: 'a pane of an entity that belongs into another partition' }
+    }
+  }
+}
+
+/** Lineage: `ingest/<source>/<partition>:<input offset>:<n>:<incarnation>`. */
+function isWrittenBy(lineage: string | undefined, source: string, partition: number): boolean {
+  const writer = `ingest/${source}/${partition}:`
+  return lineage?.startsWith(writer) === true && /^\d+:\d+:[0-9a-f]*$/.test(lineage.slice(writer.length))
 }
 
 const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0
-const isTime = Number.isSafeInteger
+const isTime = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= timeMs.minValue! && (value as number) <= timeMs.maxValue!
 const isNumber = Number.isFinite
 
 function everyOf(value: unknown, check: (item: Members) => boolean): boolean {
@@ -58,7 +98,7 @@ function isPane(value: unknown): value is Pane {
     isCount(partition) &&
     isTime(startMs) &&
     isTime(endMs) &&
-    (startMs as number) < (endMs as number) &&
+    startMs < endMs &&
     isCount(count) &&
     everyOf(numeric, isNumeric) &&
     everyOf(categorical, isCategorical) &&

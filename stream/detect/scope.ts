@@ -68,6 +68,13 @@ export class ScopeState {
     return next === null || next > frontierMs ? null : next
   }
 
+  /** End of the last slide that parts wait for. */
+  get lastPendingMs(): number | null {
+    let last: number | null = null
+    for (const endMs of this.#pending.keys()) last = Math.max(last ?? endMs, endMs)
+    return last
+  }
+
   #firstPending(): number | null {
     let first: number | null = null
     for (const endMs of this.#pending.keys()) first = Math.min(first ?? endMs, endMs)
@@ -106,6 +113,11 @@ export class ScopeState {
   removeResident(key: string): void {
     this.#residents.delete(key)
     this.#orderedKeys = null
+  }
+
+  /** Whether an entity is followed, or parts wait. */
+  get hasWork(): boolean {
+    return this.#residents.size > 0 || this.#pending.size > 0
   }
 
   get entityCount(): number {

@@ -4,15 +4,16 @@
  *
  * | kind | entity | features |
  * |---|---|---|
- * | service | `service:<name>` | rates `error` (level, or status >= 500) and `http_5xx` (rows with a status); `duration_ms` |
+ * | service | `service:<name>`, without a name `service:<source>` | rates `error` (level, or status >= 500) and `http_5xx` (rows with a status); `duration_ms` |
  * | model | `model:<model>@<version>`, `#<segment>` | `prediction`, `score`, each member of `features` |
  * | metric | `metric:<name>`, `{<entity>,<label>=<value>,…}` | `value` |
  * | text | `text:<source>` | rate `error` (a line with one of the error words) |
  *
  * A model's own feature named `prediction` or `score` becomes `feature.prediction`, `feature.score`. Volume is the
- * pane's count. Names are cut to 256 code units; NUL and lone surrogates become U+FFFD: two names that differ only there
- * become one.
+ * pane's count. Names are cut to 256 code units; NUL and lone surrogates become U+FFFD. A name that was changed so ends in
+ * a hash of what it was.
  */
+import { hashText } from '../contract/hash.ts'
 import type { EntityKind } from '../contract/pane.ts'
 import type {
   MetricObservation,
@@ -22,6 +23,7 @@ import type {
   ServiceObservation,
   TextObservation,
 } from './decode/decoder.ts'
+import { errorWord } from './decode/error-word.ts'
 
 /** Code units of a name. */
 const NAME_LENGTH_MAX = 256
@@ -45,11 +47,19 @@ export interface Row {
 const control = /[\0\uD800-\uDFFF]/
 const unwanted = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 
-/** A name that any record may hold: cut, cleaned, `(empty)` when there was nothing. */
+/**
+ * A name that any record may hold: cut, cleaned, `(empty)` when there was nothing. One that was changed ends in its hash:
+ * two names that differ only in what cannot be held stay two.
+ */
 export function cleanName(name: string): string {
   if (name.length === 0) return '(empty)'
-  const cut = name.length > NAME_LENGTH_MAX ? name.slice(0, NAME_LENGTH_MAX) : name
-  return control.test(cut) ? cut.replace(unwanted, '\uFFFD') : cut
+  const isShort = name.length <= NAME_LENGTH_MAX
+  if (isShort && !control.test(name)) return name
+  const cleaned = name.replace(unwanted, '\uFFFD')
+  if (isShort && cleaned === name) return name // pairs of surrogates, as emoji are
+  const suffix = `~${hashText(name).toString(16).padStart(14, '0')}`
+  // a cut through a pair leaves half of it
+  return cleaned.slice(0, NAME_LENGTH_MAX - suffix.length).replace(unwanted, '\uFFFD') + suffix
 }
 
 /** A number within bounds, 0 for -0, null for one out of bounds. */
@@ -91,23 +101,23 @@ export function isErrorLevel(level: string | number | undefined): boolean {
   return isError
 }
 
-/** Whole words, in any case: `0 errors` is none, `[error]` and `ERROR:` are. */
-const errorWord = /\b(?:error|fatal|panic|severe|critical)\b/i
-
-const NONE: readonly string[] = []
-const DURATION: readonly string[] = ['duration_ms']
+/** Shared by all rows that have these names: who folds knows them by identity. */
+export const NO_NAMES: readonly string[] = []
+export const DURATION: readonly string[] = ['duration_ms']
 const VALUE: readonly string[] = ['value']
-const ERROR: readonly string[] = ['error']
-const ERROR_AND_5XX: readonly string[] = ['error', 'http_5xx']
+export const ERROR: readonly string[] = ['error']
+export const ERROR_AND_5XX: readonly string[] = ['error', 'http_5xx']
 
 /** Extracts the rows of one source. Holds a cache of names, nothing that shows in a result. */
 export class Extractor {
   readonly #textEntity: string
+  readonly #sourceEntity: string
   readonly #serviceEntities = new Map<string, string>()
 
-  /** @param source logical name of the source: the entity of its text lines */
+  /** @param source logical name of the source: the entity of its text lines, and of logs that name no service */
   constructor(source: string) {
     this.#textEntity = cleanName(`text:${source}`)
+    this.#sourceEntity = cleanName(`service:${source}`)
   }
 
   extract(observation: Observation): Row {
@@ -129,10 +139,10 @@ export class Extractor {
     const isError = is5xx || isErrorLevel(log.level)
     return {
       kind: 'service',
-      entity: this.#serviceEntity(log.service),
+      entity: log.service === undefined ? this.#sourceEntity : this.#serviceEntity(log.service),
       timeMs: log.timeMs,
-      names: durationMs === undefined ? NONE : DURATION,
-      values: durationMs === undefined ? NONE : [durationMs === null ? null : boundedNumber(durationMs)],
+      names: durationMs === undefined ? NO_NAMES : DURATION,
+      values: durationMs === undefined ? NO_NAMES : [durationMs === null ? null : boundedNumber(durationMs)],
       rates: statusCode === undefined ? ERROR : ERROR_AND_5XX,
       hits: (isError ? 1 : 0) | (is5xx ? 2 : 0),
     }
@@ -153,8 +163,8 @@ export class Extractor {
       kind: 'text',
       entity: this.#textEntity,
       timeMs: text.timeMs,
-      names: NONE,
-      values: NONE,
+      names: NO_NAMES,
+      values: NO_NAMES,
       rates: ERROR,
       hits: errorWord.test(text.line) ? 1 : 0,
     }
@@ -170,7 +180,7 @@ function metricRow(point: MetricObservation): Row {
     timeMs: point.timeMs,
     names: VALUE,
     values: [point.value === null ? null : boundedNumber(point.value)],
-    rates: NONE,
+    rates: NO_NAMES,
     hits: 0,
   }
 }
@@ -199,7 +209,7 @@ function modelRow(event: ModelObservation): Row {
     timeMs: event.timeMs,
     names,
     values,
-    rates: NONE,
+    rates: NO_NAMES,
     hits: 0,
   }
 }

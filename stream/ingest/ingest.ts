@@ -12,11 +12,23 @@
  */
 import type { SourceConfig } from '../contract/configuration.ts'
 import { originHash } from '../contract/hash.ts'
-import type { CommitPoint, Emission, IdleDeclaration, IngestTask, LogRecord, Step } from '../contract/stage.ts'
+import { whyRefused } from '../contract/refused-record.ts'
+import type {
+  AskingStep,
+  CommitPoint,
+  Emission,
+  IdleDeclaration,
+  IngestTask,
+  LogRecord,
+  Step,
+} from '../contract/stage.ts'
 import { invariant } from '../errors.ts'
 import { type LetterSource, letterSource } from './dead-letter.ts'
+import { decodeFramed, schemaIdOf } from './decode/confluent.ts'
 import { type Decoder, isRejected, type Observation, type Rejected } from './decode/decoder.ts'
 import { decoders } from './decode/registry.ts'
+import type { RowScanner } from './decode/scanned-row.ts'
+import { createScanner } from './decode/scanners.ts'
 import { PartitionEmissions } from './emissions.ts'
 import { Extractor, type Row } from './extract.ts'
 import { type CommitMetadata, decodeMetadata, encodeMetadata, RAISES_MAX } from './metadata.ts'
@@ -25,6 +37,9 @@ import { EventClock, type Run } from './watermark.ts'
 
 /** Panes between two boundaries at which the runtime may send a heartbeat: a few milliseconds' work. */
 const PANES_A_SLICE = 256
+
+/** A source of long panes says at least so often (event time) where it is: findings of others wait for its watermark. */
+const HEARTBEAT_GRAIN_MS = 10_000
 
 const skewed: Rejected = {
   code: 'skewed',
@@ -46,6 +61,8 @@ export interface IngestOptions {
   /** First offset to read when there is no commit yet. */
   readonly startOffset: number
   readonly committed: CommitPoint | null
+  /** First offset that the log still holds; absent where it is not above the committed one. */
+  readonly lowOffset?: number
 }
 
 /**
@@ -63,12 +80,14 @@ nothing.next()
 class PartitionTask implements IngestTask {
   readonly #options: IngestOptions
   readonly #decoder: Decoder
+  readonly #scanner: RowScanner | null
   readonly #extractor: Extractor
   readonly #hash: (offset: number, index: number) => number
   readonly #says: PartitionEmissions
   readonly #panes: OpenPanes
   readonly #clock: EventClock<Candidate>
   readonly #counts = { accepted: 0, rejected: 0, late: 0, skewed: 0 }
+  #read = 0
   /** Read again up to `position`; null once that is reached. */
   #recovery: CommitMetadata | null = null
   /** The next one of the recovered raises to apply. */
@@ -80,6 +99,8 @@ class PartitionTask implements IngestTask {
   #heartbeatMs: number | null = null
   /** Dead letters of the step at hand. */
   #letters: Emission[] = []
+  /** Where the scanned row at hand comes from: filled anew for each. */
+  readonly #origin = { offset: 0, hash: 0, clockBeforeMs: 0 }
   /** A step whose output has not all been taken: nothing may be committed. */
   #isStepping = false
 
@@ -87,6 +108,7 @@ class PartitionTask implements IngestTask {
     const { source, partition, committed, digest, startOffset } = options
     this.#options = options
     this.#decoder = decoders[source.format]
+    this.#scanner = createScanner(source.format)
     this.#extractor = new Extractor(source.name)
     this.#hash = originHash(source.name, partition)
     this.#says = new PartitionEmissions(options)
@@ -96,13 +118,31 @@ class PartitionTask implements IngestTask {
     if (committed !== null) {
       const where = `partition ${partition} of source ${source.name}`
       this.#recovery = decodeMetadata(committed.metadata, { digest, offset: committed.offset, where })
-      highestMs = this.#recovery.clockBeforeMs
+      if (options.lowOffset !== undefined && options.lowOffset > committed.offset) {
+        highestMs = this.#giveUpOpenPanes(this.#recovery, options.lowOffset)
+      } else highestMs = this.#recovery.clockBeforeMs
+    }
+    if (this.#recovery !== null) {
       this.#raises = [...this.#recovery.raises]
       this.#pendingIdle = this.#recovery.pendingIdle
       this.#joined = this.#recovery.joined
     }
     this.#clock = new EventClock({ latenessMs: source.lateness, agreement: source.skewAgreement, highestMs })
     this.#endRecoveryAt(this.#position)
+  }
+
+  /**
+   * Retention was faster than this task: what open panes rest on is partly gone. A part of a pane must not go out under
+   * the id of the whole, so all that were open are given up, and what still comes for them is late. No event that was
+   * folded is above the clock, so its pane is the last of them.
+   *
+   * @returns the clock to go on with
+   */
+  #giveUpOpenPanes({ position, clockMs, joined }: CommitMetadata, lowOffset: number): number | null {
+    this.#recovery = null
+    this.#joined = joined
+    this.#position = Math.max(position, lowOffset)
+    return clockMs === null ? null : this.#panes.endOf(clockMs) + this.#options.source.lateness
   }
 
   get position(): number {
@@ -123,6 +163,14 @@ class PartitionTask implements IngestTask {
     return this.#counts
   }
 
+  get read(): number {
+    return this.#read
+  }
+
+  get held(): number {
+    return this.#clock.run?.held.length ?? 0
+  }
+
   get openPanes(): number {
     return this.#panes.size
   }
@@ -137,15 +185,80 @@ class PartitionTask implements IngestTask {
     return [this.#says.sourceJoined(this.#recovery?.position ?? this.#position)]
   }
 
-  /** Folds at once; what it returns is the output, which has to be taken before anything else is asked of the task. */
-  step(record: LogRecord): Step {
+  /**
+   * Folds at once; what it returns is the output, which has to be taken before anything else is asked of the task. Only a
+   * record that names a schema asks for it first, and folds once that is answered.
+   */
+  step(record: LogRecord): AskingStep {
+    // only a record without a value was refused: what others put into a header of that name says nothing
+    const refused = record.value === null ? whyRefused(record.headers) : undefined
+    if (refused !== undefined) return this.#take(record, refused)
+    const decoded = this.#decoder.decode(record.value, record.timestampMs)
+    const { read } = this.#decoder
+    // no JSON begins as such a record does: nothing is looked at twice that is not rejected already
+    const schemaId = isRejected(decoded) && read !== undefined ? schemaIdOf(record.value) : null
+    return schemaId === null ? this.#take(record, decoded) : this.#ask(record, { schemaId, read: read! })
+  }
+
+  *#ask(record: LogRecord, by: { schemaId: number; read: NonNullable<Decoder['read']> }): AskingStep {
+    const { value, timestampMs } = record
+    const schema = yield { kind: 'schema', id: by.schemaId }
+    invariant(schema !== undefined, `offset ${record.offset}: schema ${by.schemaId} was not answered`)
+    yield* this.#take(record, decodeFramed(by.read, { value: value!, timestampMs }, schema))
+  }
+
+  /**
+   * The hot path: folds a record straight from its bytes where nothing comes of it. No pane closes, nothing is rejected or
+   * held, no recovery, no declaration waits.
+   *
+   * @returns false, and nothing is done, for every other record: it is {@link step}'s, which does the same and more
+   */
+  stepQuietly(record: LogRecord): boolean {
+    const { highestMs } = this.#clock
+    if (this.#scanner === null || highestMs === null || this.#isUnusual) return false
+    const { offset } = record
+    const row = offset < this.#position ? null : this.#scanner.scan(record.value)
+    if (row === null) return false
+    const { timeMs } = row
+    if (timeMs > highestMs && this.#movesMore(timeMs, record.timestampMs)) return false
+    const endMs = this.#panes.endOf(timeMs)
+    if (endMs > highestMs - this.#options.source.lateness) {
+      const origin = this.#origin
+      origin.offset = offset
+      origin.hash = this.#hash(offset, 0)
+      origin.clockBeforeMs = highestMs
+      this.#panes.foldScanned(row, endMs, origin)
+      this.#counts.accepted++
+      this.#clock.accept(timeMs)
+    } else this.#counts.late++
+    this.#read++
+    this.#position = offset + 1
+    return true
+  }
+
+  /** Whether an event above the clock does more than moving it: it is ahead of it, or its watermark closes panes. */
+  #movesMore(timeMs: number, recordTimestampMs: number): boolean {
+    return (
+      this.#clock.isAhead(timeMs, recordTimestampMs) ||
+      this.#panes.isAnyClosedBy(timeMs - this.#options.source.lateness)
+    )
+  }
+
+  get #isUnusual(): boolean {
+    return this.#recovery !== null || this.#pendingIdle !== null || this.#clock.run !== null || this.#isStepping
+  }
+
+  #take(record: LogRecord, decoded: readonly Observation[] | Rejected): Step {
     const { offset } = record
     invariant(!this.#isStepping, `offset ${offset}: the step before was not taken to its end`)
     invariant(offset >= this.#position, `offset ${offset} was folded already: the task is at ${this.#position}`)
     this.#endRecoveryAt(offset)
     if (this.#recovery !== null) this.#applyRaisesUpTo(offset)
-    else invariant(this.#pendingIdle === null, `offset ${offset}: the idle declaration before it is not applied yet`)
-    this.#fold(record)
+    else {
+      invariant(this.#pendingIdle === null, `offset ${offset}: the idle declaration before it is not applied yet`)
+      this.#read++
+    }
+    this.#fold(record, decoded)
     this.#position = offset + 1
     this.#endRecoveryAt(this.#position)
     if (this.#recovery !== null) return nothing
@@ -156,9 +269,16 @@ class PartitionTask implements IngestTask {
 
   endOfBatch(): readonly Emission[] {
     const watermarkMs = this.watermarkMs
-    if (watermarkMs === null || watermarkMs === this.#heartbeatMs) return []
+    if (watermarkMs === null || !this.#isNews(watermarkMs)) return []
     this.#heartbeatMs = watermarkMs
     return [this.#says.heartbeat(watermarkMs)]
+  }
+
+  /** Between two ends of panes a watermark completes nothing, and each one goes to every partition of `panes`. */
+  #isNews(watermarkMs: number): boolean {
+    const grainMs = Math.min(this.#options.source.pane, HEARTBEAT_GRAIN_MS)
+    const grain = (ms: number) => Math.floor(ms / grainMs)
+    return this.#heartbeatMs === null || grain(watermarkMs) > grain(this.#heartbeatMs)
   }
 
   applyIdle(declaration: IdleDeclaration): Step {
@@ -257,15 +377,18 @@ class PartitionTask implements IngestTask {
     return folded.length
   }
 
-  #fold(record: LogRecord): void {
+  #fold(record: LogRecord, decoded: readonly Observation[] | Rejected): void {
     const { offset, timestampMs } = record
     const expired = this.#clock.expire(offset)
     if (expired !== null) this.#rejectRun(expired)
-    const decoded = this.#decoder.decode(record.value, timestampMs)
     if (isRejected(decoded)) {
       if (this.#recovery !== null) return
       this.#counts.rejected++
       this.#letters.push(this.#says.deadLetter(letterSource(record), decoded))
+      return
+    }
+    if (decoded.length === 0) {
+      this.#countFolded(true)
       return
     }
     const rows = this.#rowsOf(decoded)

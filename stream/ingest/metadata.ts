@@ -59,7 +59,7 @@ export function decodeMetadata(
   expected: { digest: string; offset: number; where: string },
 ): CommitMetadata {
   const { digest, offset, where } = expected
-  const metadata = read(text)
+  const metadata = readMetadata(text)
   if (metadata === null || metadata.position < offset) {
     throw new SentinelError(
       'INVARIANT_BROKEN',
@@ -95,7 +95,8 @@ function raiseOf(value: unknown): IdleDeclaration | null {
     : null
 }
 
-function read(text: string): CommitMetadata | null {
+/** What a commit says, whatever configuration it was made under; null for what this program did not write. */
+export function readMetadata(text: string): CommitMetadata | null {
   let json: Record<string, unknown> | null
   try {
     json = JSON.parse(text) as Record<string, unknown> | null
@@ -114,4 +115,9 @@ function read(text: string): CommitMetadata | null {
   const pending = pendingIdle === undefined ? null : raiseOf(pendingIdle)
   if (pending === null && pendingIdle !== undefined) return null
   return { digest, position, clockMs, clockBeforeMs, raises, pendingIdle: pending, joined: json['joined'] !== false }
+}
+
+/** @returns the position that a commit's metadata names; null where it is none of ours */
+export function positionOf(text: string): number | null {
+  return readMetadata(text)?.position ?? null
 }

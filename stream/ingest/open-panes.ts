@@ -3,6 +3,8 @@
  * begin to fold it again, and the clock before that: the lowest of these is what is committed.
  */
 import { compareCodeUnits } from '../contract/encoding.ts'
+import type { EntityKind } from '../contract/pane.ts'
+import type { ScannedRow } from './decode/scanned-row.ts'
 import type { Row } from './extract.ts'
 import { PaneBuilder } from './pane.ts'
 
@@ -29,6 +31,8 @@ export class OpenPanes {
   readonly #slices = new Map<number, Slice>()
   /** The slice folded into last: most rows go there again. */
   #last: Slice | null = null
+  /** End of the slice that closes first. */
+  #lowestEndMs = Number.POSITIVE_INFINITY
   #paneCount = 0
   #overflowRows = 0
   #overflowValues = 0
@@ -59,34 +63,60 @@ export class OpenPanes {
     endMs: number,
     origin: { readonly offset: number; readonly hash: number; readonly replay: ReplayPoint },
   ): void {
-    let slice = this.#last
-    if (slice === null || slice.endMs !== endMs) {
-      slice = this.#slices.get(endMs) ?? this.#open(endMs, origin.replay)
-      this.#last = slice
-    }
+    const slice = this.#slice(endMs) ?? this.#open(endMs, origin.replay)
     if (origin.replay.offset < slice.replay.offset) slice.replay = origin.replay
-    let pane = slice.panes.get(row.entity)
-    if (pane === undefined) {
-      let { entity } = row
-      if (slice.panes.size >= this.#entitiesMax) {
-        entity = `${row.kind}:(other)`
-        this.#overflowRows++
-      }
-      pane = slice.panes.get(entity)
-      if (pane === undefined) {
-        pane = new PaneBuilder(row.kind, entity)
-        slice.panes.set(entity, pane)
-        this.#paneCount++
-      }
-    }
+    const pane = this.#pane(slice, row)
     const before = pane.overflowValues
     pane.add(row, origin)
     this.#overflowValues += pane.overflowValues - before
   }
 
+  /** The same of a row that will be overwritten, read in the order of the log: it begins a replay, or lowers none. */
+  foldScanned(
+    row: ScannedRow,
+    endMs: number,
+    origin: { readonly offset: number; readonly hash: number; readonly clockBeforeMs: number | null },
+  ): void {
+    let slice = this.#slice(endMs)
+    if (slice === null) {
+      const { offset, clockBeforeMs } = origin
+      slice = this.#open(endMs, { offset, clockBeforeMs })
+    }
+    const pane = this.#pane(slice, row)
+    const before = pane.overflowValues
+    pane.addScanned(row, origin)
+    this.#overflowValues += pane.overflowValues - before
+  }
+
+  #slice(endMs: number): Slice | null {
+    if (this.#last?.endMs === endMs) return this.#last
+    const slice = this.#slices.get(endMs) ?? null
+    this.#last = slice
+    return slice
+  }
+
+  #pane(slice: Slice, row: { readonly kind: EntityKind; readonly entity: string }): PaneBuilder {
+    const found = slice.panes.get(row.entity)
+    if (found !== undefined) return found
+    let { entity } = row
+    if (slice.panes.size >= this.#entitiesMax) {
+      entity = `${row.kind}:(other)`
+      this.#overflowRows++
+    }
+    let pane = slice.panes.get(entity)
+    if (pane === undefined) {
+      pane = new PaneBuilder(row.kind, entity)
+      slice.panes.set(entity, pane)
+      this.#paneCount++
+    }
+    return pane
+  }
+
   #open(endMs: number, replay: ReplayPoint): Slice {
     const slice = { startMs: endMs - this.#paneMs, endMs, replay, panes: new Map() }
     this.#slices.set(endMs, slice)
+    this.#last = slice
+    this.#lowestEndMs = Math.min(this.#lowestEndMs, endMs)
     return slice
   }
 
@@ -101,8 +131,7 @@ export class OpenPanes {
 
   /** Whether a watermark closes anything. */
   isAnyClosedBy(watermarkMs: number): boolean {
-    for (const endMs of this.#slices.keys()) if (endMs <= watermarkMs) return true
-    return false
+    return this.#lowestEndMs <= watermarkMs
   }
 
   /** Takes out the panes that a watermark closes, in the order of start, then entity. */
@@ -117,5 +146,6 @@ export class OpenPanes {
       }
       this.#slices.delete(endMs)
     }
+    this.#lowestEndMs = Math.min(Number.POSITIVE_INFINITY, ...this.#slices.keys())
   }
 }

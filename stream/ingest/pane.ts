@@ -6,9 +6,11 @@ import { compareCodeUnits } from '../contract/encoding.ts'
 import type { CategoricalFeature, EntityKind, NumericFeature, Pane, RateFeature, RowSample } from '../contract/pane.ts'
 import { CategoryBuilder } from './categories.ts'
 import type { Scalar } from './decode/decoder.ts'
+import { CATEGORY, NUMBER, type ScannedRow } from './decode/scanned-row.ts'
 import type { Row } from './extract.ts'
 import { HistogramBuilder } from './histogram.ts'
 import { BottomSample } from './sample.ts'
+import { SampleRows } from './sample-rows.ts'
 
 /** Features of one entity in one pane; further ones, in the order of the log, are counted and left out. */
 export const FEATURES_MAX = 256
@@ -26,31 +28,35 @@ export interface PaneDetail {
 /** What the record of a pane says about where it belongs. */
 export type PaneIdentity = Pick<Pane, 'id' | 'tenant' | 'source' | 'partition' | 'startMs' | 'endMs'>
 
+const MEAN = 0
+const M2 = 1
+const MIN = 2
+const MAX = 3
+
 /** Welford's moments and the histogram of one feature's numbers. */
 export class NumericBuilder {
   #count = 0
-  #mean = 0
-  #m2 = 0
-  #min = 0
-  #max = 0
+  readonly #moments = new Float64Array(4)
   readonly histogram = new HistogramBuilder()
 
   add(value: number): void {
+    const moments = this.#moments
     const count = ++this.#count
-    const delta = value - this.#mean
-    this.#mean += delta / count
-    this.#m2 += delta * (value - this.#mean)
+    const delta = value - moments[MEAN]!
+    const mean = moments[MEAN]! + delta / count
+    moments[MEAN] = mean
+    moments[M2] = moments[M2]! + delta * (value - mean)
     if (count === 1) {
-      this.#min = value
-      this.#max = value
-    } else if (value < this.#min) this.#min = value
-    else if (value > this.#max) this.#max = value
+      moments[MIN] = value
+      moments[MAX] = value
+    } else if (value < moments[MIN]!) moments[MIN] = value
+    else if (value > moments[MAX]!) moments[MAX] = value
     this.histogram.add(value)
   }
 
   toRecord(feature: string, nulls: number, coarseBits: number): NumericFeature {
-    const moments = { count: this.#count, nulls, mean: this.#mean, m2: this.#m2, min: this.#min, max: this.#max }
-    return { feature, ...moments, histogram: this.histogram.toRecord(coarseBits) }
+    const [mean, m2, min, max] = this.#moments as unknown as [number, number, number, number]
+    return { feature, count: this.#count, nulls, mean, m2, min, max, histogram: this.histogram.toRecord(coarseBits) }
   }
 }
 
@@ -63,15 +69,20 @@ class Feature {
   categoryCount = 0
 
   add(value: Scalar): void {
-    if (typeof value === 'number') {
-      this.numeric ??= new NumericBuilder()
-      this.numeric.add(value)
-    } else if (value === null) this.nulls++
-    else {
-      this.categorical ??= new CategoryBuilder()
-      this.categorical.add(value)
-      this.categoryCount++
-    }
+    if (typeof value === 'number') this.addNumber(value)
+    else if (value === null) this.nulls++
+    else this.addCategory(value)
+  }
+
+  addNumber(value: number): void {
+    this.numeric ??= new NumericBuilder()
+    this.numeric.add(value)
+  }
+
+  addCategory(name: string): void {
+    this.categorical ??= new CategoryBuilder()
+    this.categorical.add(name)
+    this.categoryCount++
   }
 
   /** A feature that was never anything but null is a numeric one without numbers. */
@@ -88,7 +99,12 @@ export class PaneBuilder {
   #lastOffset = -1
   #features = new Map<string, Feature>()
   #rates = new Map<string, { hits: number; trials: number }>()
-  readonly sample = new BottomSample<Row>()
+  /** Slots of {@link SampleRows}. */
+  readonly #sample = new BottomSample<number>()
+  readonly #sampleRows = new SampleRows()
+  /** The names of the row folded last, and their features: nearly always those of the next one too. */
+  #lastNames: readonly string[] = []
+  #lastFeatures: (Feature | null)[] = []
   /** Values left out because the pane had {@link FEATURES_MAX} other features. */
   overflowValues = 0
 
@@ -102,26 +118,62 @@ export class PaneBuilder {
    * @param hash   of the row's origin: decides whether the sample keeps it
    */
   add(row: Row, { offset, hash }: { readonly offset: number; readonly hash: number }): void {
+    this.#countRow(row, offset)
+    const { names, values } = row
+    for (let index = 0; index < names.length; index++) {
+      const feature = this.#feature(names[index]!)
+      if (feature === null) this.overflowValues++
+      else feature.add(values[index]!)
+    }
+    if (names.length > 0 && this.#sample.admits(hash)) this.#sampleRows.write(this.#sampleSlot(hash), row)
+  }
+
+  /** The same of a row that will be overwritten: only what the sample keeps is copied. */
+  addScanned(row: ScannedRow, { offset, hash }: { readonly offset: number; readonly hash: number }): void {
+    this.#countRow(row, offset)
+    const { names, first, types, numbers, texts } = row
+    if (names !== this.#lastNames) this.#remember(names)
+    const features = this.#lastFeatures
+    for (let index = 0; index < names.length; index++) {
+      const feature = features[index]!
+      const at = first + index
+      const type = types[at]
+      if (feature === null) this.overflowValues++
+      else if (type === NUMBER) feature.addNumber(numbers[at]!)
+      else if (type === CATEGORY) feature.addCategory(texts[at]!)
+      else feature.nulls++
+    }
+    if (names.length > 0 && this.#sample.admits(hash)) this.#sampleRows.writeScanned(this.#sampleSlot(hash), row)
+  }
+
+  /** The slot of a row that the sample lets in. */
+  #sampleSlot(hash: number): number {
+    const slot = this.#sample.nextOut ?? this.#sample.size
+    this.#sample.add(hash, slot)
+    return slot
+  }
+
+  #countRow({ rates, hits }: { readonly rates: readonly string[]; readonly hits: number }, offset: number): void {
     this.#count++
     if (this.#firstOffset < 0 || offset < this.#firstOffset) this.#firstOffset = offset
     if (offset > this.#lastOffset) this.#lastOffset = offset
-    const { names, values, rates } = row
-    for (let index = 0; index < names.length; index++) this.#addValue(names[index]!, values[index]!)
-    for (let index = 0; index < rates.length; index++) this.#addTrial(rates[index]!, (row.hits & (1 << index)) !== 0)
-    if (names.length > 0 && this.sample.admits(hash)) this.sample.add(hash, row)
+    for (let index = 0; index < rates.length; index++) this.#addTrial(rates[index]!, (hits & (1 << index)) !== 0)
   }
 
-  #addValue(name: string, value: Scalar): void {
+  #remember(names: readonly string[]): void {
+    this.#lastNames = names
+    this.#lastFeatures = names.map((name) => this.#feature(name))
+  }
+
+  /** The feature of a name; null for one more than a pane may have. */
+  #feature(name: string): Feature | null {
     let feature = this.#features.get(name)
     if (feature === undefined) {
-      if (this.#features.size >= FEATURES_MAX) {
-        this.overflowValues++
-        return
-      }
+      if (this.#features.size >= FEATURES_MAX) return null
       feature = new Feature()
       this.#features.set(name, feature)
     }
-    feature.add(value)
+    return feature
   }
 
   #addTrial(name: string, isHit: boolean): void {
@@ -166,7 +218,7 @@ export class PaneBuilder {
       numeric,
       categorical,
       rates: this.#rateRecords(),
-      sample: sampleRecord(this.sample, { numeric, categorical, limit: detail.sampleRows }),
+      sample: sampleRecord(this.#sample, this.#sampleRows, { numeric, categorical, limit: detail.sampleRows }),
     }
   }
 
@@ -187,16 +239,21 @@ export class PaneBuilder {
         numbers++
       }
     }
-    for (const { item } of this.sample.lowest(this.sample.size).items) {
+    for (let slot = 0; slot < this.#sample.size; slot++) {
       numbers += 1 + 2 * this.#features.size
-      for (const value of item.values) if (typeof value === 'string') units += value.length + 4
+      const { length } = this.#sampleRows.names(slot)
+      for (let index = 0; index < length; index++) {
+        const value = this.#sampleRows.value(slot, index)
+        if (typeof value === 'string') units += value.length + 4
+      }
     }
     return { units, numbers }
   }
 }
 
 function sampleRecord(
-  sample: BottomSample<Row>,
+  sample: BottomSample<number>,
+  sampleRows: SampleRows,
   columns: { numeric: readonly NumericFeature[]; categorical: readonly CategoricalFeature[]; limit: number },
 ): RowSample {
   const numeric = columns.numeric.map(({ feature }) => feature)
@@ -207,10 +264,11 @@ function sampleRecord(
   const rows = items.map(({ hash, item }) => {
     const row: Scalar[] = new Array(1 + numeric.length + categorical.length).fill(null)
     row[0] = hash
-    for (let index = 0; index < item.names.length; index++) {
-      const value = item.values[index]!
+    const names = sampleRows.names(item)
+    for (let index = 0; index < names.length; index++) {
+      const value = sampleRows.value(item, index)
       if (value === null) continue
-      const column = (typeof value === 'number' ? numericColumn : categoricalColumn).get(item.names[index]!)
+      const column = (typeof value === 'number' ? numericColumn : categoricalColumn).get(names[index]!)
       if (column !== undefined) row[column] = value
     }
     return row

@@ -57,6 +57,10 @@ export function createResultsTask(options: { partition: number; startOffset: num
     watermarkMs: null,
     pendingIdle: null,
     counts,
+    get read() {
+      return counts.accepted + counts.rejected
+    },
+    held: 0,
     openPanes: 0,
   }
 }

@@ -36,6 +36,11 @@ export class BottomSample<Item> {
     return this.#hashes.length
   }
 
+  /** The item that the next {@link add} drops; null while there is room. */
+  get nextOut(): Item | null {
+    return this.#hashes.length < SAMPLE_ROWS_MAX ? null : this.#items[0]!
+  }
+
   /**
    * @param limit items to keep, at most {@link SAMPLE_ROWS_MAX}
    * @returns the items of lowest hash in ascending order, and the hash of the first one left out (null: none was)

@@ -2,6 +2,7 @@
 import { auditHash, chainStart } from '../contract/audit-chain.ts'
 import { idOf } from '../contract/id.ts'
 import type { AuditEntry } from '../contract/incident.ts'
+import { reservedTenantPrefix } from '../contract/tenant.ts'
 import type { Chain } from './state.ts'
 
 export type Cause = AuditEntry['cause']
@@ -38,13 +39,24 @@ export type AuditEvent =
   | 'key-declared'
   | 'key-refused'
   | 'record-ignored'
+  | 'configuration-switched'
 
 /**
  * The tenant of what belongs to none: records that cannot be read, keys, answers for tenants without an incident so
  * far. One chain for each partition, so that each has one writer.
  */
 export function ownTenant(partition: number): string {
-  return `sentinel/${partition}`
+  return `${reservedTenantPrefix}${partition}`
+}
+
+/** Characters of one text among an entry's details: records of the topic hold texts of strangers. */
+export const detailLengthMax = 2_000
+
+function bounded(details: AuditDetails): AuditDetails {
+  const cut = Object.entries(details).map(([name, value]) => {
+    return [name, typeof value === 'string' ? value.slice(0, detailLengthMax) : value] as const
+  })
+  return Object.fromEntries(cut)
 }
 
 /** The next entry of a chain, and the chain's new end. */
@@ -69,7 +81,7 @@ export function chained(
     incidentId: what.incidentId,
     timeMs: what.moment.timeMs,
     cause: what.moment.cause,
-    details: what.details,
+    details: bounded(what.details),
   }
   const hash = auditHash(content)
   return { entry: { ...content, hash }, chain: { sequence: sequence + 1, hash } }

@@ -22,6 +22,14 @@ export type Input =
   | { readonly kind: 'timer'; readonly timer: Timer }
   /** `frontierMs`: where the task is; null before every detect task has spoken. */
   | { readonly kind: 'answer'; readonly answer: Answer; readonly frontierMs: number | null }
+  /** Another configuration took over at `atMs`, or where the frontier was already. */
+  | {
+      readonly kind: 'switched'
+      readonly previousDigest: string
+      readonly digest: string
+      readonly atMs: number
+      readonly frontierMs: number
+    }
   | { readonly kind: 'keys'; readonly publicKeys: Incarnation['publicKeys'] }
   | { readonly kind: 'ignored'; readonly offset: number; readonly frontierMs: number | null; readonly reason: string }
 
@@ -40,6 +48,12 @@ export function decide(state: State, input: Input, context: Context): Decided {
     case 'keys':
       turn.write('keys', firstKeys(input.publicKeys))
       break
+    case 'switched': {
+      const { previousDigest, digest, atMs } = input
+      const about = { tenant: ownTenant(context.partition), incidentId: null }
+      turn.audit('configuration-switched', about, { previousDigest, digest, atMs })
+      break
+    }
     case 'ignored':
       turn.audit(
         'record-ignored',
@@ -119,6 +133,8 @@ function momentOf(input: Input, partition: number): Moment {
     }
     case 'ignored':
       return at('declaration', input.frontierMs, input.offset)
+    case 'switched':
+      return at('declaration', input.frontierMs, null)
     case 'keys':
       return at('declaration', null, 0)
   }

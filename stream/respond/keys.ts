@@ -39,17 +39,29 @@ export function firstKeys(publicKeys: readonly { readonly keyId: string; readonl
 
 /** Adds a key and revokes others, when a valid one says so. A key once named is never another, nor valid again. */
 export function declareKey(turn: Turn, declaration: KeyDeclaration): void {
-  const keys = turn.read('keys') ?? {}
-  const { keyId, spki, revoke, signedBy } = declaration
-  const reason = refusal(keys, declaration)
+  const declared = withDeclared(turn.read('keys') ?? {}, declaration)
+  const { keyId, signedBy, revoke } = declaration
   const about = { tenant: ownTenant(turn.context.partition), incidentId: null }
-  if (reason !== null) {
-    turn.audit('key-refused', about, { keyId: keyId.slice(0, 256), reason })
+  if ('refused' in declared) {
+    turn.audit('key-refused', about, { keyId: keyId.slice(0, 256), reason: declared.refused })
     return
   }
-  const revoked = Object.entries(keys).map(([id, key]) => [id, revoke.includes(id) ? { ...key, revoked: true } : key])
-  turn.write('keys', { ...Object.fromEntries(revoked), [keyId]: { spki, revoked: false } })
+  turn.write('keys', declared.keys)
   turn.audit('key-declared', about, { keyId, signedBy, revoked: revoke.join(', ').slice(0, 1000) })
+}
+
+/** The keys after a declaration, or why it changes nothing. */
+export function withDeclared(
+  keys: Keys,
+  declaration: KeyDeclaration,
+): { readonly keys: Keys } | { readonly refused: string } {
+  const refused = refusal(keys, declaration)
+  if (refused !== null) return { refused }
+  const { keyId, spki, revoke } = declaration
+  const entries = Object.entries(keys).map(([id, key]) => {
+    return [id, revoke.includes(id) ? { ...key, revoked: true } : key] as const
+  })
+  return { keys: { ...Object.fromEntries(entries), [keyId]: { spki, revoked: false } } }
 }
 
 function refusal(keys: Keys, declaration: KeyDeclaration): string | null {

@@ -1,14 +1,18 @@
 /**
  * Findings in the order (event time, id), however the detect tasks interleaved: one waits until the watermark of every
  * task has passed it.
+ *
+ * When one detect task is far behind, those of the others wait, and memory has a bound. Beyond it the last in order are
+ * let go: their bytes are on the log, and where they begin is kept. Once the frontier comes to them, that stretch of the
+ * log is read again. So nothing is lost, nothing changes its turn, and no other record has to wait.
  */
 import type { TaskWatermark } from '../contract/case.ts'
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Finding, Vote } from '../contract/finding.ts'
 import { invariant } from '../errors.ts'
 
-/** Findings that wait at most: with more, some detect task has not spoken for very long, and memory would not hold. */
-export const bufferedFindingsMax = 100_000
+/** Votes of the findings that wait in memory, at most: some 100 MB, a finding of a service having a few. */
+export const bufferedVotesMax = 250_000
 
 /** A finding without its evidence: what respond decides by. */
 export interface TakenFinding
@@ -20,27 +24,48 @@ export interface TakenVote
   extends Pick<Vote, 'vote' | 'feature' | 'problem' | 'status' | 'score' | 'onsetMs'>,
     Pick<Finding['votes'][number], 'changed'> {}
 
+/** Findings that were let go: all at or above `lowest` in order, on the log from `fromOffset` until before `toOffset`. */
+export interface LetGo {
+  readonly lowest: Pick<TakenFinding, 'timeMs' | 'id'>
+  readonly fromOffset: number
+  readonly toOffset: number
+}
+
+/** A finding and where the log has it. */
+export interface Waiting {
+  readonly finding: TakenFinding
+  readonly offset: number
+}
+
 export interface OrderSnapshot {
   readonly taskCount: number | null
   /** By task, ascending. */
   readonly watermarks: readonly (readonly [number, number])[]
-  readonly findings: readonly TakenFinding[]
+  readonly findings: readonly Waiting[]
+  readonly letGo: LetGo | null
 }
 
 export class Order {
+  readonly #votesMax: number
   #taskCount: number | null = null
   readonly #watermarks = new Map<number, number>()
-  /** Ascending; those before `#head` have been taken. */
-  #findings: TakenFinding[] = []
-  #head = 0
-  readonly #ids = new Set<string>()
+  readonly #waiting = new WaitingFindings()
+  #letGo: LetGo | null = null
+  /** What of the log is read again, until all of it was shown; null while nothing is. */
+  #again: WaitingFindings | null = null
+  #letGoAgain: LetGo | null = null
 
-  static restore(snapshot: OrderSnapshot): Order {
-    const order = new Order()
+  /** @param votesMax smaller only in tests */
+  constructor(votesMax = bufferedVotesMax) {
+    this.#votesMax = votesMax
+  }
+
+  static restore(snapshot: OrderSnapshot, votesMax = bufferedVotesMax): Order {
+    const order = new Order(votesMax)
     order.#taskCount = snapshot.taskCount
     for (const [task, watermarkMs] of snapshot.watermarks) order.#watermarks.set(task, watermarkMs)
-    order.#findings = [...snapshot.findings]
-    for (const finding of snapshot.findings) order.#ids.add(finding.id)
+    for (const one of snapshot.findings) order.#waiting.add(one)
+    order.#letGo = snapshot.letGo
     return order
   }
 
@@ -48,7 +73,8 @@ export class Order {
     return {
       taskCount: this.#taskCount,
       watermarks: [...this.#watermarks].sort(([a], [b]) => a - b),
-      findings: this.#findings.slice(this.#head),
+      findings: this.#waiting.all(),
+      letGo: this.#letGo,
     }
   }
 
@@ -72,65 +98,147 @@ export class Order {
   }
 
   /**
-   * Keeps a finding until its turn. One at or below the watermark that its task sent was sent before; above it, one is
-   * known by its id. O(log n) comparisons.
-   *
-   * @throws INVARIANT_BROKEN beyond {@link bufferedFindingsMax}
+   * Keeps a finding until its turn, or notes where the log has it. One at or below the watermark that its task sent was
+   * sent before; above it, one is known by its id. O(log n) comparisons.
    */
-  addFinding(task: number, finding: TakenFinding): 'taken' | 'duplicate' {
+  addFinding(task: number, finding: TakenFinding, offset: number): 'taken' | 'let-go' | 'duplicate' {
     const watermarkMs = this.#watermarks.get(task) ?? this.leastWatermarkMs
     if (watermarkMs !== null && finding.timeMs <= watermarkMs) return 'duplicate'
-    if (this.#ids.has(finding.id)) return 'duplicate'
-    invariant(
-      this.#ids.size < bufferedFindingsMax,
-      `${bufferedFindingsMax} findings wait for the watermarks of ${this.#silentTasks()}: look at why detect is behind there`,
-    )
-    this.#ids.add(finding.id)
-    this.#findings.splice(this.#position(finding), 0, finding)
+    if (this.#letGo !== null && compareFindings(finding, this.#letGo.lowest) >= 0) {
+      this.#letGo = withOne(this.#letGo, { finding, offset })
+      return 'let-go'
+    }
+    if (!this.#waiting.add({ finding, offset })) return 'duplicate'
+    this.#letGo = this.#waiting.shrinkTo(this.#votesMax, this.#letGo)
     return 'taken'
   }
 
   /** The first in order, whether or not the watermarks have passed it. */
   peek(): TakenFinding | undefined {
-    return this.#findings[this.#head]
+    return this.#waiting.first
   }
 
   take(): TakenFinding {
-    const finding = this.#findings[this.#head]
-    invariant(finding !== undefined, 'no finding waits')
+    return this.#waiting.take()
+  }
+
+  /** Findings let go whose turn comes at or before `untilMs`: nothing may be taken until they were shown again. */
+  missing(untilMs: number): LetGo | null {
+    if (this.#letGo === null || this.#waiting.first !== undefined || this.#letGo.lowest.timeMs > untilMs) return null
+    return this.#letGo
+  }
+
+  get letGo(): LetGo | null {
+    return this.#letGo
+  }
+
+  /** Shows a finding of the stretch again, each of them once and in the order of the log. */
+  showAgain(finding: TakenFinding, offset: number): void {
+    const letGo = this.#letGo
+    invariant(letGo !== null, 'nothing was let go')
+    if (compareFindings(finding, letGo.lowest) < 0) return
+    this.#again ??= new WaitingFindings()
+    const one = { finding, offset }
+    if (this.#letGoAgain !== null && compareFindings(finding, this.#letGoAgain.lowest) >= 0) {
+      this.#letGoAgain = withOne(this.#letGoAgain, one)
+    } else if (this.#again.add(one)) {
+      this.#letGoAgain = this.#again.shrinkTo(this.#votesMax, this.#letGoAgain)
+    }
+  }
+
+  /** All was shown: the first of them wait in memory now, the rest stays let go. */
+  endShowing(): void {
+    for (const one of this.#again?.all() ?? []) this.#waiting.add(one)
+    this.#letGo = this.#letGoAgain
+    this.#again = null
+    this.#letGoAgain = null
+  }
+}
+
+function withOne(letGo: LetGo | null, { finding, offset }: Waiting): LetGo {
+  const { timeMs, id } = finding
+  const own = { lowest: { timeMs, id }, fromOffset: offset, toOffset: offset + 1 }
+  if (letGo === null) return own
+  return {
+    lowest: compareFindings(finding, letGo.lowest) < 0 ? own.lowest : letGo.lowest,
+    fromOffset: Math.min(letGo.fromOffset, offset),
+    toOffset: Math.max(letGo.toOffset, offset + 1),
+  }
+}
+
+/** Findings in order, each once. */
+class WaitingFindings {
+  /** Ascending; those before `#head` have been taken. */
+  #list: Waiting[] = []
+  #head = 0
+  readonly #ids = new Set<string>()
+  #votes = 0
+
+  /** @returns false for one that waits already */
+  add(one: Waiting): boolean {
+    if (this.#ids.has(one.finding.id)) return false
+    this.#ids.add(one.finding.id)
+    this.#list.splice(this.#position(one.finding), 0, one)
+    this.#votes += weight(one)
+    return true
+  }
+
+  all(): readonly Waiting[] {
+    return this.#list.slice(this.#head)
+  }
+
+  get first(): TakenFinding | undefined {
+    return this.#list[this.#head]?.finding
+  }
+
+  take(): TakenFinding {
+    const one = this.#list[this.#head]
+    invariant(one !== undefined, 'no finding waits')
     this.#head++
-    this.#ids.delete(finding.id)
-    if (this.#head >= 1024 && this.#head * 2 > this.#findings.length) {
-      this.#findings = this.#findings.slice(this.#head)
+    this.#forget(one)
+    if (this.#head >= 1024 && this.#head * 2 > this.#list.length) {
+      this.#list = this.#list.slice(this.#head)
       this.#head = 0
     }
-    return finding
+    return one.finding
+  }
+
+  /** Lets the last in order go, but never all of them. */
+  shrinkTo(votesMax: number, letGo: LetGo | null): LetGo | null {
+    let result = letGo
+    while (this.#votes > votesMax && this.#list.length - this.#head > 1) {
+      const last = this.#list.pop()!
+      this.#forget(last)
+      result = withOne(result, last)
+    }
+    return result
+  }
+
+  #forget(one: Waiting): void {
+    this.#ids.delete(one.finding.id)
+    this.#votes -= weight(one)
   }
 
   #position(finding: TakenFinding): number {
     let low = this.#head
-    let high = this.#findings.length
+    let high = this.#list.length
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (compareFindings(this.#findings[middle]!, finding) < 0) low = middle + 1
+      if (compareFindings(this.#list[middle]!.finding, finding) < 0) low = middle + 1
       else high = middle
     }
     return low
   }
-
-  #silentTasks(): string {
-    if (this.#taskCount === null) return 'all detect tasks'
-    const least = this.leastWatermarkMs
-    const behind: number[] = []
-    for (let task = 0; task < this.#taskCount; task++) {
-      const watermarkMs = this.#watermarks.get(task)
-      if (watermarkMs === undefined || watermarkMs === least) behind.push(task)
-    }
-    return `detect tasks ${behind.slice(0, 20).join(', ')}`
-  }
 }
 
-export function compareFindings(a: TakenFinding, b: TakenFinding): number {
+/** A finding counts as one vote more than it has: without votes it takes room too. */
+function weight({ finding }: Waiting): number {
+  return finding.votes.length + 1
+}
+
+type Place = Pick<TakenFinding, 'timeMs' | 'id'>
+
+export function compareFindings(a: Place, b: Place): number {
   return a.timeMs - b.timeMs || compareCodeUnits(a.id, b.id)
 }
 

@@ -2,34 +2,44 @@
  * The respond stage over one partition of `casefile`: takes findings in order, fires what is due before them, and
  * applies answers where the log, or in a replay the recorded frontier, has them. What it all means is in `decide.ts`.
  */
-import { type CasefileRecord, casefileRecord } from '../contract/case.ts'
 import type { RespondConfig } from '../contract/configuration.ts'
-import { decodeJson } from '../contract/encoding.ts'
+import type { ConfigurationSwitch } from '../contract/pane.ts'
 import type { Emission, LogRecord, RespondTask, Step } from '../contract/stage.ts'
+import { invariant, SentinelError } from '../errors.ts'
 import { type AnswerRecord, HeldAnswers, readAnswer } from './answer.ts'
 import { decide, type Input } from './decide.ts'
-import { Order, type OrderSnapshot, takenFinding, taskOfLineage } from './order.ts'
+import { isSigned } from './keys.ts'
+import { bufferedVotesMax, type LetGo, Order, type OrderSnapshot, takenFinding } from './order.ts'
 import { defaultPolicy, type Policy } from './policy.ts'
+import { readCasefileRecord } from './read-record.ts'
 import { current } from './remediation.ts'
-import { type Case, decodePart, encodePart, evolve, type State } from './state.ts'
+import { type Case, decodePart, encodePart, evolve, type Keys, type State } from './state.ts'
 import { nextDue, type Timer } from './timers.ts'
 import type { Context } from './turn.ts'
 
 export interface RespondOptions {
   readonly config: RespondConfig
-  /** Of the configuration: part of the ids of commands. */
+  /** Of the configuration, or of the one that the parts are under: part of the ids of commands. */
   readonly digest: string
+  /** Configurations that a declared switch may name, by digest; no other one where absent. */
+  readonly known?: (digest: string) => RespondConfig | undefined
   /** Of `casefile`. */
   readonly partition: number
+  /** Whether the records of a tenant belong into this partition. */
+  readonly owns: (tenant: string) => boolean
   /** From the checkpoint; null: from the beginning. */
   readonly parts: ReadonlyMap<string, Uint8Array> | null
   /** The default policy, from the configuration, where absent. */
   readonly policy?: Policy
+  /** Votes of the findings that wait in memory; smaller only in tests. */
+  readonly bufferedVotesMax?: number
 }
 
 /** Records read since the task object was made, by what became of them. */
 export interface RespondCounts {
   findings: number
+  /** Of these, findings let go for want of room: they are read again from the log. */
+  letGo: number
   duplicates: number
   answers: number
   watermarks: number
@@ -48,13 +58,23 @@ interface Intake {
   readonly begun: boolean
   /** Whether a finding or a watermark has been read: no recorded answer comes any more. */
   readonly judged: boolean
+  /** The configuration that takes over once the frontier is at `atMs`. */
+  readonly pending?: Pending | null
+}
+
+interface Pending {
+  readonly digest: string
+  readonly atMs: number
 }
 
 class Respond implements RespondTask {
-  readonly counts: RespondCounts = { findings: 0, duplicates: 0, answers: 0, watermarks: 0, ignored: 0 }
-  readonly #context: Context
+  readonly counts: RespondCounts = { findings: 0, letGo: 0, duplicates: 0, answers: 0, watermarks: 0, ignored: 0 }
+  #context: Context
+  #pending: Pending | null
+  readonly #options: RespondOptions
   readonly #order: Order
   readonly #held: HeldAnswers
+  readonly #owns: RespondOptions['owns']
   #state: State
   #frontierMs: number | null
   #begun: boolean
@@ -62,22 +82,39 @@ class Respond implements RespondTask {
   #dirty = new Set<string>()
 
   constructor(options: RespondOptions) {
-    const { config, digest, partition } = options
-    this.#context = { config, digest, partition, policy: options.policy ?? defaultPolicy(config.policy) }
+    const { config, digest } = options
+    this.#options = options
+    this.#context = this.#contextOf(digest, config)
     const parts = new Map([...(options.parts ?? [])].map(([part, bytes]) => [part, decodePart(bytes)]))
     const intake = (parts.get('order') ?? null) as Intake | null
-    this.#order = intake === null ? new Order() : Order.restore(intake.order)
+    const votesMax = options.bufferedVotesMax ?? bufferedVotesMax
+    this.#owns = options.owns
+    this.#order = intake === null ? new Order(votesMax) : Order.restore(intake.order, votesMax)
     this.#frontierMs = intake?.frontierMs ?? null
     this.#begun = intake?.begun ?? false
     this.#judged = intake?.judged ?? false
+    this.#pending = intake?.pending ?? null
     this.#held = new HeldAnswers(parts.get('held') as [] | undefined)
     parts.delete('order')
     parts.delete('held')
     this.#state = parts
   }
 
+  #contextOf(digest: string, config: RespondConfig): Context {
+    const { partition, policy } = this.#options
+    return { config, digest, partition, policy: policy ?? defaultPolicy(config.policy) }
+  }
+
   get watermarkMs(): number | null {
     return this.#frontierMs
+  }
+
+  get digest(): string {
+    return this.#context.digest
+  }
+
+  get pendingDigest(): string | null {
+    return this.#pending?.digest ?? null
   }
 
   get waiting(): boolean {
@@ -89,16 +126,37 @@ class Respond implements RespondTask {
     return false
   }
 
+  get recall(): LetGo | null {
+    const least = this.#order.leastWatermarkMs
+    if (least === null || (this.#frontierMs !== null && this.#frontierMs >= least)) return null
+    return this.#order.missing(this.#stopMs(least))
+  }
+
+  get keepsFrom(): number | null {
+    return this.#order.letGo?.fromOffset ?? null
+  }
+
+  showAgain(record: LogRecord): void {
+    const read = readCasefileRecord(record, this.#owns)
+    if ('body' in read && read.body.type === 'finding') this.#order.showAgain(takenFinding(read.body), record.offset)
+  }
+
+  *goOn(): Step {
+    this.#order.endShowing()
+    this.#dirty.add('order')
+    yield* this.#advance()
+  }
+
   *step(record: LogRecord): Step {
-    const read = readRecord(record)
+    invariant(this.recall === null, `offset ${record.offset}: what was let go has to be shown again first`)
+    const read = readCasefileRecord(record, this.#owns)
     if ('ignored' in read) return yield* this.#ignore(record, read.ignored)
-    const body = read.body
+    const { body, task } = read
     switch (body.type) {
       case 'finding': {
-        const task = taskOfLineage(record.headers['sentinel_lineage'])
-        if (task === null) return yield* this.#ignore(record, 'a finding that no detect task sent')
-        const outcome = this.#order.addFinding(task, takenFinding(body))
-        this.counts[outcome === 'taken' ? 'findings' : 'duplicates']++
+        const outcome = this.#order.addFinding(task!, takenFinding(body), record.offset)
+        this.counts[outcome === 'duplicate' ? 'duplicates' : 'findings']++
+        if (outcome === 'let-go') this.counts.letGo++
         this.#noteJudged()
         return
       }
@@ -120,10 +178,56 @@ class Respond implements RespondTask {
         this.#begun = true
         this.#dirty.add('order')
         return yield* this.#apply({ kind: 'keys', publicKeys: body.publicKeys })
+      case 'configuration-switch': {
+        const refused = this.#declareSwitch(body)
+        if (refused !== null) return yield* this.#ignore(record, refused)
+        this.#dirty.add('order')
+        return yield* this.#switch()
+      }
       case 'annotation':
-      case 'configuration-switch':
         return yield* this.#ignore(record, `respond takes no ${body.type} yet`)
     }
+  }
+
+  /**
+   * A switch to another configuration, signed as a decision is: it says what may be commanded without one.
+   *
+   * @returns why it is refused; null when it is taken, or known already
+   */
+  #declareSwitch(declared: ConfigurationSwitch): string | null {
+    const { stage, digest, previousDigest, atMs, keyId, signature } = declared
+    if (stage !== 'respond') return `a switch of the configuration of ${stage}`
+    const keys = (this.#state.get('keys') ?? {}) as Keys
+    if (keyId === undefined || signature === undefined || !isSigned(keys, keyId, { ...declared, signature })) {
+      return 'a switch of configurations that no valid key has signed'
+    }
+    if (digest === this.#context.digest || digest === this.#pending?.digest) return null
+    if (this.#pending !== null) return 'a switch of configurations before the one under way is complete'
+    if (previousDigest !== this.#context.digest) return 'a switch from a configuration that is not in force'
+    if (this.#options.known?.(digest) === undefined) {
+      return 'a switch to a configuration that this process does not know'
+    }
+    this.#pending = { digest, atMs }
+    return null
+  }
+
+  /** Takes the declared configuration over, once the frontier is where it begins. */
+  *#switch(): Step {
+    const pending = this.#pending
+    if (pending === null || this.#frontierMs === null || this.#frontierMs < pending.atMs) return
+    const { digest, atMs } = pending
+    const config = this.#options.known?.(digest)
+    if (config === undefined) {
+      throw new SentinelError(
+        'CONFIGURATION_CHANGED',
+        `the checkpoint is under way to configuration ${digest}, which is not known here`,
+      )
+    }
+    this.#pending = null
+    this.#dirty.add('order')
+    const previousDigest = this.#context.digest
+    this.#context = this.#contextOf(digest, config)
+    yield* this.#apply({ kind: 'switched', previousDigest, digest, atMs, frontierMs: this.#frontierMs })
   }
 
   endOfBatch(): readonly Emission[] {
@@ -148,6 +252,7 @@ class Respond implements RespondTask {
       frontierMs: this.#frontierMs,
       begun: this.#begun,
       judged: this.#judged,
+      pending: this.#pending,
     }
     return intake
   }
@@ -174,13 +279,22 @@ class Respond implements RespondTask {
     }
   }
 
-  /** Up to the least watermark, with a stop wherever a recorded answer was applied. */
+  /** Where the frontier stops next on its way: where a recorded answer was applied, or another configuration begins. */
+  #stopMs(least: number): number {
+    const atMs = this.#pending?.atMs ?? least
+    const stopMs = this.#frontierMs !== null && atMs <= this.#frontierMs ? least : Math.min(least, atMs)
+    return Math.min(stopMs, this.#held.first?.frontierMs ?? stopMs)
+  }
+
+  /** Up to the least watermark, or to the first finding that has to be read again. */
   *#advance(): Step {
     const least = this.#order.leastWatermarkMs
     while (least !== null && (this.#frontierMs === null || this.#frontierMs < least)) {
-      const stopMs = Math.min(least, this.#held.first?.frontierMs ?? least)
+      const stopMs = this.#stopMs(least)
       yield* this.#runTo(stopMs)
+      if (this.#order.missing(stopMs) !== null) return
       this.#frontierMs = stopMs
+      yield* this.#switch()
       while (this.#held.first?.frontierMs === stopMs) {
         const { frontierMs, ...answer } = this.#held.take()
         this.#dirty.add('held')
@@ -190,7 +304,7 @@ class Respond implements RespondTask {
   }
 
   *#runTo(untilMs: number): Step {
-    for (;;) {
+    while (this.#order.missing(untilMs) === null) {
       const timer = (this.#state.get('timers') as readonly Timer[] | undefined)?.[0]
       const due = nextDue(timer, this.#order.peek(), untilMs)
       if (due === null) return
@@ -205,22 +319,5 @@ class Respond implements RespondTask {
     this.#state = evolve(this.#state, changes)
     for (const part of changes.keys()) this.#dirty.add(part)
     yield* records
-  }
-}
-
-/** A record of `casefile`, or why it is none: anyone with access to the topic could have written it. */
-function readRecord(record: LogRecord): { body: CasefileRecord } | { ignored: string } {
-  if (record.value === null) return { ignored: 'it is empty' }
-  let value: unknown
-  try {
-    value = decodeJson(record.value)
-  } catch {
-    return { ignored: 'it is no JSON' }
-  }
-  const parsed = casefileRecord.safeParse(value)
-  if (parsed.success) return { body: parsed.data }
-  const issue = parsed.error.issues[0]
-  return {
-    ignored: `it has not the form of a record: ${issue?.path.join('.') ?? ''} ${issue?.code ?? ''}`.slice(0, 500),
   }
 }

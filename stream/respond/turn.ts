@@ -9,6 +9,7 @@ import type { Command, Incident } from '../contract/incident.ts'
 import type { Emission } from '../contract/stage.ts'
 import { invariant } from '../errors.ts'
 import { type AuditDetails, type AuditEvent, type Cause, chained, ownTenant } from './audit.ts'
+import { fitIncident } from './incident-size.ts'
 import type { Policy } from './policy.ts'
 import type { Case, Changes, Fingerprint, Fingerprints, PartValues, State } from './state.ts'
 import { cancel, schedule, type TimerKind, timerId } from './timers.ts'
@@ -173,7 +174,7 @@ export class Turn {
         key: id,
         id: idOf('incident-version', id, incident.version),
         timeMs: incident.updatedMs,
-        body: incident,
+        body: fitIncident(incident),
       })
     }
     return { changes: this.#changes, records: [...this.#audits, ...incidents, ...this.#commands] }

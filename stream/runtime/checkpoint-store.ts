@@ -21,13 +21,18 @@ export interface CheckpointStore {
   load(task: string): Promise<Checkpoint | null>
   /**
    * Stores in one transaction, by compare-and-set: 'refused', and nothing changed, unless the stored incarnation and
-   * digest equal `next`'s, the stored offset is `expectedOffset` (null: there is no checkpoint yet), and `next.offset`
+   * digest equal `next`'s (the digest `expectedDigest`, where a switch of configurations was completed since), the stored offset is `expectedOffset` (null: there is no checkpoint yet), and `next.offset`
    * is not below it. So offsets only grow, and the late save of an owner that lost its task changes nothing.
    *
    * When it throws, the outcome may be unknown (the answer to the commit was lost): a repetition is then refused, and
    * `load` tells whether the first try went through.
    */
-  save(task: string, next: CheckpointChange, expectedOffset: number | null): Promise<'stored' | 'refused'>
+  save(
+    task: string,
+    next: CheckpointChange,
+    expectedOffset: number | null,
+    expectedDigest?: string,
+  ): Promise<'stored' | 'refused'>
 }
 
 /** Keeps checkpoints in memory, for tests and for the demo without a database. Copies bytes in and out. */
@@ -39,9 +44,9 @@ export function memoryCheckpointStore(): CheckpointStore {
       if (stored === undefined) return null
       return { ...stored, parts: new Map([...stored.parts].map(([part, bytes]) => [part, Uint8Array.from(bytes)])) }
     },
-    async save(task, next, expectedOffset) {
+    async save(task, next, expectedOffset, expectedDigest = next.digest) {
       const stored = checkpoints.get(task)
-      if (!mayReplace(stored ?? null, next, expectedOffset)) return 'refused'
+      if (!mayReplace(stored ?? null, next, { offset: expectedOffset, digest: expectedDigest })) return 'refused'
       const { incarnation, digest, offset, watermarkMs, changes } = next
       const parts = stored?.parts ?? new Map<string, Uint8Array>()
       for (const [part, bytes] of changes) {
@@ -57,13 +62,13 @@ export function memoryCheckpointStore(): CheckpointStore {
 function mayReplace(
   stored: Omit<Checkpoint, 'parts'> | null,
   next: CheckpointChange,
-  expectedOffset: number | null,
+  expected: { offset: number | null; digest: string },
 ): boolean {
-  if (stored === null) return expectedOffset === null
+  if (stored === null) return expected.offset === null
   return (
     stored.incarnation === next.incarnation &&
-    stored.digest === next.digest &&
-    stored.offset === expectedOffset &&
+    stored.digest === expected.digest &&
+    stored.offset === expected.offset &&
     next.offset >= stored.offset
   )
 }

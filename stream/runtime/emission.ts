@@ -1,6 +1,7 @@
 import { encode } from '../contract/encoding.ts'
 import type { Emission } from '../contract/stage.ts'
 import { partitionOfKey, type TopicName } from '../contract/topics.ts'
+import { formatTraceparent, traceOf } from '../contract/trace.ts'
 
 /** An emission as bytes, for one partition. */
 export interface OutgoingRecord {
@@ -13,7 +14,10 @@ export interface OutgoingRecord {
 
 const encoder = new TextEncoder()
 
-/** Headers of CloudEvents 1.0 in Kafka's binary mode, plus the lineage by which a restarted task finds its last record. */
+/**
+ * Headers of CloudEvents 1.0 in Kafka's binary mode, W3C Trace Context, and the lineage by which a restarted task finds
+ * its last record.
+ */
 export function cloudEventHeaders(emission: Emission, source: string, lineage: string): Record<string, string> {
   return {
     ce_specversion: '1.0',
@@ -22,6 +26,7 @@ export function cloudEventHeaders(emission: Emission, source: string, lineage: s
     ce_source: `/sentinel/${source}`,
     ce_time: new Date(emission.timeMs).toISOString(),
     'content-type': 'application/json',
+    traceparent: formatTraceparent(traceOf(emission)),
     sentinel_lineage: lineage,
   }
 }

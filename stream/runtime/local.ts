@@ -4,20 +4,24 @@
  * encoded, addressed and decoded as on a broker.
  */
 
+import type { SourceConfig } from '../contract/configuration.ts'
 import { encode } from '../contract/encoding.ts'
 import type { Incarnation } from '../contract/pane.ts'
-import type { CommitPoint, IdleDeclaration, LogRecord, RespondTask } from '../contract/stage.ts'
+import type { CommitPoint, IdleDeclaration, LogRecord, RespondTask, SchemaAnswer } from '../contract/stage.ts'
 import { brokerTopic, type TopicName, topicNames } from '../contract/topics.ts'
 import { invariant } from '../errors.ts'
 import { ownedTopics } from '../topology.ts'
+import { configurationSwitched, departure, type Signer } from './declarations.ts'
 import type { OutgoingRecord } from './emission.ts'
 import { parseLineage } from './lineage.ts'
 import { MemoryLog } from './memory-log.ts'
-import { IngestRunner, JudgingRunner, type LastOut } from './task-runner.ts'
+import { noSchemas } from './schemas.ts'
+import { IngestRunner, JudgingRunner, type LastOut, type RunnerStep } from './task-runner.ts'
 import {
   createIngestRunner,
   createJudgingRunner,
   createResultsRunner,
+  type KnownConfigurations,
   type Pipeline,
   type StoredState,
 } from './tasks.ts'
@@ -38,8 +42,12 @@ export interface LocalOptions {
   readonly keepOnly?: readonly TopicName[]
   /** Sees every record that a task sends, as it is sent. */
   readonly observe?: (record: OutgoingRecord) => void
+  /** Configurations of detect and respond that ran before, or that a recorded switch names. */
+  readonly known?: KnownConfigurations
   /** Offsets at which sources start, by `source/partition`; a replay starts where the live run did. */
   readonly startOffsets?: ReadonlyMap<string, number>
+  /** Answers requests for schemas: here nothing waits, so all that records name is known before they are folded. */
+  readonly schemas?: (id: number) => SchemaAnswer | undefined
 }
 
 /** One task, what is stored of it, and the partition that it reads. */
@@ -142,16 +150,30 @@ export class LocalPipeline {
   work(task: LocalTask, count: number): number {
     const records = this.log.read(task.topic, task.partition, task.runner.next, count)
     for (const record of records) this.fold(task, record)
-    if (task.runner instanceof IngestRunner) finish(task.runner.completePendingIdle())
+    if (task.runner instanceof IngestRunner) this.finish(task.runner.completePendingIdle())
     task.runner.endOfBatch()
     this.flush(task)
-    this.trim(task, task.runner.next)
+    this.trim(task, task.runner instanceof JudgingRunner ? task.runner.keepsFrom : task.runner.next)
     return records.length
   }
 
   /** Hands one record to a task, as a log delivers it: again, too, if the caller says so. */
   fold(task: LocalTask, record: LogRecord): void {
-    finish(task.runner.accept(record))
+    const { runner } = task
+    if (!(runner instanceof IngestRunner && runner.acceptQuietly(record))) this.finish(runner.accept(record))
+    this.recall(task)
+  }
+
+  /** Shows a task of respond again what it had no room for. */
+  private recall(task: LocalTask): void {
+    if (!(task.runner instanceof JudgingRunner)) return
+    for (let range = task.runner.recall; range !== null; range = task.runner.recall) {
+      const { fromOffset, toOffset } = range
+      for (const record of this.log.read(task.topic, task.partition, fromOffset, toOffset - fromOffset)) {
+        task.runner.showAgain(record)
+      }
+      this.finish(task.runner.goOn())
+    }
   }
 
   /** Sends what is pending: all of it, or only the first `count` records. */
@@ -173,7 +195,7 @@ export class LocalPipeline {
         if (bytes === null) parts.delete(part)
         else parts.set(part, Uint8Array.from(bytes))
       }
-      const digest = this.options.pipeline.digests[task.stage as 'detect' | 'respond']
+      const { digest } = task.runner.task
       this.checkpoints.set(task.name, { state: { incarnation: incarnationInMemory, digest, offset, parts }, parts })
       task.runner.stored()
       return
@@ -188,14 +210,50 @@ export class LocalPipeline {
 
   /** Second half: panes close, the declaration goes out and is committed. */
   applyIdle(task: LocalTask, declaration: IdleDeclaration): void {
-    finish((task.runner as IngestRunner).applyIdle(declaration))
+    this.finish((task.runner as IngestRunner).applyIdle(declaration))
     this.flush(task)
     this.store(task)
+  }
+
+  /** Declares on a task's log that it goes on under another configuration, of those that are known. */
+  declareSwitch(task: LocalTask, to: { digest: string; atMs: number; signer?: Signer }): void {
+    const { stage, partition } = task
+    invariant(task.runner instanceof JudgingRunner && stage !== 'ingest', `${task.name} holds no state`)
+    this.append(configurationSwitched({ stage, partition, previousDigest: task.runner.task.digest, ...to }))
+  }
+
+  /** A source partition is read no more: its task is gone, and says so. */
+  leave(task: LocalTask): void {
+    invariant(task.runner instanceof IngestRunner, `${task.name} reads no source`)
+    const { pipeline, partitions } = this.options
+    const source = this.sourceOf(task)!
+    const records = departure({
+      source: source.name,
+      digest: pipeline.digests.sources.get(source.name)!,
+      partition: task.partition,
+      sourcePartitions: this.log.partitionCount(task.topic),
+      position: task.runner.task.position,
+      partitionCount: (name) => partitions[name],
+    })
+    this.tasks.splice(this.tasks.indexOf(task), 1)
+    for (const record of records) this.append(record)
+  }
+
+  /** A topic gains a partition while it is read. */
+  addPartition(source: string): void {
+    const topic = this.sourceTopic(source)
+    const partition = this.log.addPartition(topic)
+    this.addTask({ name: `ingest/${source}/${partition}`, stage: 'ingest', topic, partition })
+  }
+
+  private sourceOf(task: Pick<LocalTask, 'topic'>): SourceConfig | undefined {
+    return this.options.pipeline.sources.find((candidate) => this.sourceTopic(candidate.name) === task.topic)
   }
 
   /** Loses a task's memory and everything it had not sent, and recovers it from what is stored. */
   crash(task: LocalTask): void {
     task.runner = this.createRunner(task)
+    this.recall(task)
   }
 
   /** Appends as an input of the run: source records, decisions, results, ticks. @returns the offset */
@@ -229,7 +287,7 @@ export class LocalPipeline {
       const startOffset = this.options.startOffsets?.get(task.name.slice('ingest/'.length)) ?? 0
       const committed = this.commits.get(task.name) ?? { offset: startOffset, metadata: '' }
       this.commits.set(task.name, committed)
-      const source = pipeline.sources.find((candidate) => this.sourceTopic(candidate.name) === task.topic)
+      const source = this.sourceOf(task)
       if (source === undefined) return createResultsRunner({ partition: task.partition, committed, partitionCount })
       const sourcePartitions = this.log.partitionCount(task.topic)
       return createIngestRunner(pipeline, {
@@ -241,6 +299,7 @@ export class LocalPipeline {
       })
     }
     return createJudgingRunner(pipeline, task.stage, {
+      ...(this.options.known === undefined ? {} : { known: this.options.known }),
       partition: task.partition,
       taskCount: this.log.partitionCount(task.topic),
       incarnation: incarnationInMemory,
@@ -267,14 +326,18 @@ export class LocalPipeline {
     }
   }
 
+  /** Runs a step through all its slices. */
+  private finish(step: RunnerStep<unknown>): void {
+    const { schemas = noSchemas.known } = this.options
+    for (let next = step.next(); next.done !== true; ) {
+      const { value: request } = next
+      next = request === null ? step.next() : step.next(schemas(request.id))
+    }
+  }
+
   private trim(task: LocalTask, offset: number): void {
     const { keepOnly } = this.options
     if (keepOnly === undefined || keepOnly.some((name) => this.topic(name) === task.topic)) return
     this.log.trim(task.topic, task.partition, offset)
   }
-}
-
-/** Runs a step through all its slices. */
-function finish(step: Generator<null, unknown, undefined>): void {
-  while (step.next().done !== true);
 }

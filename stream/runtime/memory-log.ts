@@ -36,6 +36,11 @@ export class MemoryLog {
     )
   }
 
+  /** @returns the number of the new partition */
+  addPartition(topic: string): number {
+    return this.partitions(topic).push({ base: 0, records: [] }) - 1
+  }
+
   has(topic: string): boolean {
     return this.topics.has(topic)
   }

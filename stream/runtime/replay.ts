@@ -4,12 +4,12 @@
  * frontier that the audit names: so findings and incidents come out under the same ids with the same bytes.
  */
 import type { Incarnation } from '../contract/pane.ts'
-import type { IdleDeclaration, LogRecord } from '../contract/stage.ts'
+import type { IdleDeclaration, LogRecord, SchemaAnswer } from '../contract/stage.ts'
 import type { TopicName } from '../contract/topics.ts'
 import type { OutgoingRecord } from './emission.ts'
 import { LocalPipeline, type LocalTask } from './local.ts'
 import type { IngestRunner } from './task-runner.ts'
-import type { Pipeline } from './tasks.ts'
+import type { KnownConfigurations, Pipeline } from './tasks.ts'
 
 /** A record of `casefile` that came from a person, an executor or the clock. */
 export interface RecordedAnswer {
@@ -17,6 +17,12 @@ export interface RecordedAnswer {
   readonly record: LogRecord
   /** Frontier of the task when the live run applied it. */
   readonly frontierMs: number | null
+}
+
+export interface RecordedSwitch {
+  readonly topic: 'panes' | 'casefile'
+  readonly partition: number
+  readonly value: Uint8Array
 }
 
 export interface ReplayOptions {
@@ -27,8 +33,16 @@ export interface ReplayOptions {
   readonly startOffsets: ReadonlyMap<string, number>
   /** By `source/partition`, in order of position. */
   readonly idles: ReadonlyMap<string, readonly IdleDeclaration[]>
+  /** By `source/partition`: the position at which it was read no more. */
+  readonly departures?: ReadonlyMap<string, number>
+  /** Recorded switches of configurations, as they stood on the log of each task of detect and respond. */
+  readonly switches?: readonly RecordedSwitch[]
+  /** The configurations that they name. */
+  readonly known?: KnownConfigurations
   readonly answers: readonly RecordedAnswer[]
   readonly publicKeys: Incarnation['publicKeys']
+  /** Schemas that records name; all of those that a record names are known when it is fed. */
+  readonly schemas?: (id: number) => SchemaAnswer | undefined
   /** Sees every record that a task sends. */
   readonly observe: (record: OutgoingRecord) => void
 }
@@ -39,6 +53,7 @@ const pumpEvery = 500
 export class Replay {
   private readonly pipeline: LocalPipeline
   private readonly idles: Map<string, IdleDeclaration[]>
+  private readonly departures: Map<string, number>
   private readonly tasks = new Map<string, LocalTask>()
   private sincePump = 0
 
@@ -50,12 +65,19 @@ export class Replay {
       startOffsets: options.startOffsets,
       publicKeys: options.publicKeys,
       keepOnly: [],
+      ...(options.known === undefined ? {} : { known: options.known }),
       observe: options.observe,
+      ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
       clock: () => 0, // nothing here may depend on when it runs
     })
     this.idles = new Map([...options.idles].map(([key, list]) => [key, [...list]]))
+    this.departures = new Map(options.departures ?? [])
     for (const task of this.pipeline.tasks) {
       if (task.stage === 'ingest') this.tasks.set(task.name.slice('ingest/'.length), task)
+    }
+    // before anything is judged: each begins at its own event time
+    for (const { topic, partition, value } of options.switches ?? []) {
+      this.pipeline.log.append(this.pipeline.topic(topic), partition, { key: null, value })
     }
     for (const { partition, record, frontierMs } of options.answers) {
       const headers = {
@@ -78,7 +100,8 @@ export class Replay {
   /** Folds one source record at its own offset. Records of one partition come in order. */
   feed(source: string, record: LogRecord): void {
     const key = `${source}/${record.partition}`
-    const task = this.tasks.get(key)!
+    const task = this.tasks.get(key)
+    if (task === undefined || this.departs(key, task, record.offset)) return
     this.applyIdles(key, task, record.offset)
     this.pipeline.fold(task, record)
     if (++this.sincePump >= pumpEvery) this.carryOn()
@@ -86,13 +109,27 @@ export class Replay {
 
   /** Applies what was declared after the last record, and carries everything through. Open panes stay open. */
   finish(): void {
-    for (const [key, task] of this.tasks) this.applyIdles(key, task, Number.POSITIVE_INFINITY)
+    for (const [key, task] of [...this.tasks]) {
+      if (!this.departs(key, task, Number.POSITIVE_INFINITY)) this.applyIdles(key, task, Number.POSITIVE_INFINITY)
+    }
     this.carryOn()
   }
 
   /** Up to where results are comparable: the lowest frontier of respond. */
   get frontierMs(): number | null {
     return this.pipeline.frontierMs
+  }
+
+  /** What was read no more from a position on; records that came later are of no concern. */
+  private departs(key: string, task: LocalTask, reached: number): boolean {
+    const position = this.departures.get(key)
+    if (position === undefined || reached < position) return false
+    this.applyIdles(key, task, position)
+    task.runner.endOfBatch()
+    this.pipeline.flush(task)
+    this.pipeline.leave(task)
+    this.tasks.delete(key)
+    return true
   }
 
   private applyIdles(key: string, task: LocalTask, reached: number): void {

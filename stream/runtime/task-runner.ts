@@ -6,13 +6,16 @@
  * recovers another from what is stored, so that nothing half-done stays.
  */
 import type {
+  AskingStep,
   CommitPoint,
   Emission,
   IdleDeclaration,
   IngestTask,
   JudgingTask,
   LogRecord,
-  Step,
+  RespondTask,
+  SchemaAnswer,
+  SchemaRequest,
   Task,
 } from '../contract/stage.ts'
 import type { TopicName } from '../contract/topics.ts'
@@ -34,14 +37,17 @@ export interface RunnerContext {
   readonly observe?: ((emission: Emission) => void) | undefined
 }
 
+/** Null at the boundary of a slice; a request waits for its answer, given to `next`, or is given up by `return`. */
+export type RunnerStep<Result> = Generator<SchemaRequest | null, Result, SchemaAnswer | undefined>
+
 abstract class TaskRunner<T extends Task> {
   readonly context: RunnerContext
   readonly task: T
   /** Sent in this order, within each partition. */
   private outbox: OutgoingRecord[] = []
   protected nextOffset: number
-  private brokenBy: unknown
-  private inStep = false
+  protected brokenBy: unknown
+  protected inStep = false
 
   constructor(context: RunnerContext, task: T, nextOffset: number) {
     this.context = context
@@ -69,7 +75,7 @@ abstract class TaskRunner<T extends Task> {
    *
    * @throws INVARIANT_BROKEN for a gap in a topic of ours; whatever the task throws, after which the runner is broken
    */
-  *accept(record: LogRecord): Generator<null, 'folded' | 'skipped', undefined> {
+  *accept(record: LogRecord): RunnerStep<'folded' | 'skipped'> {
     if (record.offset < this.nextOffset) return 'skipped'
     if (record.offset > this.nextOffset && this.context.gaps === 'refused') {
       invariant(
@@ -103,19 +109,34 @@ abstract class TaskRunner<T extends Task> {
     this.outbox = this.outbox.filter((record) => !acknowledged.has(record))
   }
 
-  protected *run(step: Step, offset: number): Generator<null, void, undefined> {
+  protected *run(step: AskingStep, offset: number): RunnerStep<void> {
     invariant(!this.broken, `${this.context.writer}: a broken task was asked to go on`)
     this.inStep = true
     try {
-      for (const emission of step) {
-        if (emission === null) yield null
-        else this.collect(emission, offset)
+      let answer: SchemaAnswer | undefined
+      for (let next = step.next(); next.done !== true; next = step.next(answer)) {
+        const said = next.value
+        if (said === null) yield null
+        else if ('kind' in said) answer = yield* this.ask(said)
+        else this.collect(said, offset)
       }
       this.inStep = false
     } catch (cause) {
       this.brokenBy = cause
       throw cause
     }
+  }
+
+  /** Asked before the step changed anything: given up here, the task is as it was. */
+  private *ask(request: SchemaRequest): RunnerStep<SchemaAnswer> {
+    let answer: SchemaAnswer | undefined
+    try {
+      answer = yield request
+    } finally {
+      if (answer === undefined) this.inStep = false
+    }
+    invariant(answer !== undefined, `${this.context.writer}: schema ${request.id} was asked for, and not answered`)
+    return answer
   }
 
   protected collect(emission: Emission, inputOffset: number): void {
@@ -137,13 +158,35 @@ export class IngestRunner extends TaskRunner<IngestTask> {
     for (const emission of task.opening()) this.collect(emission, nextOffset)
   }
 
-  override *accept(record: LogRecord): Generator<null, 'folded' | 'skipped', undefined> {
+  /**
+   * Folds the next record where nothing comes of it, which is the case of nearly all: without a generator, without a turn
+   * of the event loop.
+   *
+   * @returns false, with nothing done, for one that {@link accept} has to take
+   */
+  acceptQuietly(record: LogRecord): boolean {
+    const { task } = this
+    if (record.offset < this.nextOffset || task.stepQuietly === undefined) return false
+    if (this.broken) invariant(false, `${this.context.writer}: a broken task was asked to go on`)
+    this.inStep = true
+    try {
+      const isFolded = task.stepQuietly(record)
+      this.inStep = false
+      if (isFolded) this.nextOffset = record.offset + 1
+      return isFolded
+    } catch (cause) {
+      this.brokenBy = cause
+      throw cause
+    }
+  }
+
+  override *accept(record: LogRecord): RunnerStep<'folded' | 'skipped'> {
     if (record.offset >= this.nextOffset) yield* this.completePendingIdle(record.offset)
     return yield* super.accept(record)
   }
 
   /** Completes a declaration that was pending when the process died, once its position is reached. */
-  *completePendingIdle(reached = this.nextOffset): Generator<null, void, undefined> {
+  *completePendingIdle(reached = this.nextOffset): RunnerStep<void> {
     const pending = this.task.pendingIdle
     if (pending !== null && reached >= pending.position) yield* this.applyIdle(pending)
   }
@@ -158,7 +201,7 @@ export class IngestRunner extends TaskRunner<IngestTask> {
   }
 
   /** Second half of an idle declaration: the first, committing it as pending, lies behind. */
-  *applyIdle(declaration: IdleDeclaration): Generator<null, void, undefined> {
+  *applyIdle(declaration: IdleDeclaration): RunnerStep<void> {
     yield* this.run(this.task.applyIdle(declaration), declaration.position)
   }
 }
@@ -178,6 +221,10 @@ export interface JudgingStart {
   readonly parts: ReadonlyMap<string, Uint8Array> | null
   /** By output topic; read from the log after the assignment, before anything is folded. */
   readonly lastOut: ReadonlyMap<TopicName, LastOut>
+}
+
+function recalling(task: JudgingTask): RespondTask | null {
+  return 'recall' in task ? (task as RespondTask) : null
 }
 
 /** Runs a task whose position is a checkpoint. Its own topics have one writer, so nothing is emitted there twice. */
@@ -216,6 +263,26 @@ export class JudgingRunner<T extends JudgingTask = JudgingTask> extends TaskRunn
 
   stored(): void {
     this.unstored.clear()
+  }
+
+  /** Offsets of the input that have to be read again before the next record; null for none. */
+  get recall(): RespondTask['recall'] {
+    return recalling(this.task)?.recall ?? null
+  }
+
+  /** Lowest offset of the input that may be read again. */
+  get keepsFrom(): number {
+    return recalling(this.task)?.keepsFrom ?? this.nextOffset
+  }
+
+  showAgain(record: LogRecord): void {
+    recalling(this.task)?.showAgain(record)
+  }
+
+  /** Once all of {@link recall} was shown. */
+  *goOn(): RunnerStep<void> {
+    const task = recalling(this.task)
+    if (task !== null) yield* this.run(task.goOn(), this.nextOffset - 1)
   }
 
   /**

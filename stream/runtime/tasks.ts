@@ -1,7 +1,8 @@
 /** Makes the tasks of each stage from what is stored of them. The one place where the runtime knows the stages. */
 import type { DetectConfig, Digests, RespondConfig, SourceConfig } from '../contract/configuration.ts'
 import type { CommitPoint, Emission, JudgingTask, RespondTask } from '../contract/stage.ts'
-import type { TopicName } from '../contract/topics.ts'
+import { partitionOfKey, type TopicName } from '../contract/topics.ts'
+import { obstacle } from '../detect/adoption.ts'
 import { createDetectTask } from '../detect/detect.ts'
 import { SentinelError } from '../errors.ts'
 import { createIngestTask } from '../ingest/ingest.ts'
@@ -29,11 +30,13 @@ export function createIngestRunner(
     /** Partitions of the source's topic. */
     sourcePartitions: number
     committed: CommitPoint
+    /** First offset that the log still holds. */
+    lowOffset?: number
     partitionCount: PartitionCount
     observe?: Observe
   },
 ): IngestRunner {
-  const { source, partition, sourcePartitions, committed, partitionCount, observe } = options
+  const { source, partition, sourcePartitions, committed, lowOffset, partitionCount, observe } = options
   const task = createIngestTask({
     source,
     partition,
@@ -41,6 +44,7 @@ export function createIngestRunner(
     digest: pipeline.digests.sources.get(source.name)!,
     startOffset: committed.offset,
     committed: committed.metadata === '' ? null : committed,
+    ...(lowOffset === undefined ? {} : { lowOffset }),
   })
   const context = {
     writer: `ingest/${source.name}/${partition}`,
@@ -50,7 +54,7 @@ export function createIngestRunner(
     partitionCount,
     observe,
   } as const
-  return new IngestRunner(context, task, committed.offset)
+  return new IngestRunner(context, task, task.position)
 }
 
 /** Carries results of commands from executors to `casefile`. */
@@ -80,7 +84,14 @@ export interface StoredState {
   readonly parts: ReadonlyMap<string, Uint8Array>
 }
 
+/** Configurations that ran here before, by stage and digest: state is read, and switches made, by them. */
+export interface KnownConfigurations {
+  readonly detect?: ReadonlyMap<string, DetectConfig>
+  readonly respond?: ReadonlyMap<string, RespondConfig>
+}
+
 export interface JudgingOptions {
+  readonly known?: KnownConfigurations
   /** Number of the task: the partition of its input. */
   readonly partition: number
   /** Tasks of the stage: partitions of its input. */
@@ -92,7 +103,12 @@ export interface JudgingOptions {
   readonly observe?: Observe
 }
 
-/** @throws CONFIGURATION_CHANGED when the checkpoint was made under another configuration or for another topic */
+/**
+ * A checkpoint that was made under another configuration goes on under it, until a switch to this one is declared on the
+ * task's log.
+ *
+ * @throws CONFIGURATION_CHANGED when that configuration is not known or cannot be left, or for another topic
+ */
 export function createJudgingRunner(
   pipeline: Pipeline,
   stage: 'detect' | 'respond',
@@ -100,36 +116,76 @@ export function createJudgingRunner(
 ): JudgingRunner<JudgingTask | RespondTask> {
   const { partition, taskCount, incarnation, partitionCount, observe } = options
   const writer = `${stage}/${partition}`
-  const digest = pipeline.digests[stage]
-  const stored = usableState(options.stored, { writer, digest, incarnation })
+  const known = withOwn(pipeline, options.known ?? {})
+  const stored = usableState(options.stored, { stage, writer, pipeline, incarnation, known })
+  const digest = stored?.digest ?? pipeline.digests[stage]
   const parts = stored?.parts ?? null
+  const owns = (tenant: string) => partitionOfKey(tenant, taskCount) === partition
   const task =
     stage === 'detect'
-      ? createDetectTask({ config: pipeline.detect, digest, task: partition, taskCount, parts })
-      : createRespondTask({ config: pipeline.respond, digest, partition, parts })
+      ? createDetectTask({
+          config: known.detect.get(digest)!,
+          digest,
+          known: (other) => known.detect.get(other),
+          ...{ task: partition, taskCount, parts },
+        })
+      : createRespondTask({
+          config: known.respond.get(digest)!,
+          digest,
+          known: (other) => known.respond.get(other),
+          ...{ partition, owns, parts },
+        })
+  if (task.pendingDigest !== null && task.pendingDigest !== pipeline.digests[stage]) {
+    throw new SentinelError(
+      'CONFIGURATION_CHANGED',
+      `${writer} is under way from configuration ${digest} to ${task.pendingDigest}, this one is ${pipeline.digests[stage]}: ` +
+        `run with ${task.pendingDigest} until the switch is complete (its checkpoint names it then), and change it after that.`,
+    )
+  }
   // numbers of another incarnation of the input say nothing about this one
   const lastOut = new Map([...options.lastOut].filter(([, last]) => last.lineage.incarnation === incarnation))
   const context = { writer, task: partition, incarnation, gaps: 'refused', partitionCount, observe } as const
   return new JudgingRunner(context, task, { nextOffset: stored?.offset ?? 0, parts, lastOut })
 }
 
+function withOwn(pipeline: Pipeline, known: KnownConfigurations): Required<KnownConfigurations> {
+  return {
+    detect: new Map([...(known.detect ?? []), [pipeline.digests.detect, pipeline.detect]]),
+    respond: new Map([...(known.respond ?? []), [pipeline.digests.respond, pipeline.respond]]),
+  }
+}
+
 function usableState(
   stored: StoredState | null,
-  expected: { writer: string; digest: string; incarnation: string },
+  expected: {
+    stage: 'detect' | 'respond'
+    writer: string
+    pipeline: Pipeline
+    incarnation: string
+    known: Required<KnownConfigurations>
+  },
 ): StoredState | null {
   if (stored === null) return null
+  const { stage, writer, pipeline, known } = expected
   if (stored.incarnation !== expected.incarnation) {
     throw new SentinelError(
       'CONFIGURATION_CHANGED',
-      `The checkpoint of ${expected.writer} belongs to another incarnation of its topic: the topic was deleted and made again. ` +
+      `The checkpoint of ${writer} belongs to another incarnation of its topic: the topic was deleted and made again. ` +
         'Start with another topics.prefix and database.schema, or drop the database schema to begin anew.',
     )
   }
-  if (stored.digest !== expected.digest) {
+  const former = known[stage].get(stored.digest)
+  const reason =
+    former === undefined
+      ? 'which is not stored in this database'
+      : stage === 'detect'
+        ? obstacle(former as DetectConfig, pipeline.detect)
+        : null
+  if (reason !== null) {
     throw new SentinelError(
       'CONFIGURATION_CHANGED',
-      `The checkpoint of ${expected.writer} was made under configuration ${stored.digest}, this one is ${expected.digest}: ` +
-        'going on would mix the results of both. Run with the old configuration, try the new one by `sentinel replay --config`, ' +
+      `The checkpoint of ${writer} was made under configuration ${stored.digest}, this one is ${pipeline.digests[stage]}: ` +
+        `${reason}. Run with the old configuration, try the new one by \`sentinel replay --config\`, ` +
         'and begin it under another topics.prefix and database.schema.',
     )
   }

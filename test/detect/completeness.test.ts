@@ -32,19 +32,66 @@ describe('completeness', () => {
     expect(apply(completeness, heartbeat('logs', 0, 1, 100))).toBeNull()
     expect(apply(completeness, heartbeat('logs', 1, 2, 200))).toBeNull()
     expect(completeness.frontierMs({ source: 'logs', partition: null })).toBe(500)
-    apply(completeness, heartbeat('logs', 0, 2, 900))
     expect(completeness.watermarkMs).toBe(500)
-    expect(apply(completeness, heartbeat('logs', 1, 2, 700))?.frontierMs).toBe(700)
+  })
+
+  it('waits for a new partition until it is heard of, and then not while it is behind', () => {
+    const completeness = new Completeness()
+    apply(completeness, heartbeat('logs', 0, 1, 500))
+    apply(completeness, joined('logs', 1, 2))
+    apply(completeness, heartbeat('logs', 0, 1, 600)) // a task that does not know of it yet
+    expect(completeness.watermarkMs).toBe(500)
+    expect(apply(completeness, heartbeat('logs', 1, 2, 550))?.frontierMs).toBe(550)
+
+    apply(completeness, joined('logs', 2, 3))
+    apply(completeness, heartbeat('logs', 1, 3, 800))
+    apply(completeness, heartbeat('logs', 0, 3, 800))
+    expect(completeness.watermarkMs).toBe(550)
+    expect(apply(completeness, heartbeat('logs', 2, 3, 20))?.frontierMs).toBe(800)
+    const restored = Completeness.restore(JSON.parse(JSON.stringify(completeness.snapshot())))
+    for (const one of [completeness, restored]) {
+      apply(one, heartbeat('logs', 0, 3, 900))
+      apply(one, heartbeat('logs', 1, 3, 900))
+      expect(one.watermarkMs).toBe(900)
+      apply(one, heartbeat('logs', 2, 3, 900))
+      apply(one, heartbeat('logs', 0, 3, 950))
+      apply(one, heartbeat('logs', 1, 3, 990))
+      expect(one.watermarkMs).toBe(900)
+    }
+  })
+
+  it('brings back what left by a join only, as one that joins late', () => {
+    const completeness = new Completeness()
+    apply(completeness, heartbeat('logs', 0, 1, 500))
+    apply(completeness, heartbeat('metrics', 0, 1, 400))
+    const left = { type: 'source-left', source: 'metrics', partition: 0, partitionCount: 1, position: 9 } as const
+    apply(completeness, left)
+    expect(completeness.watermarkMs).toBe(500)
+    expect(apply(completeness, heartbeat('metrics', 0, 1, 450))).toBeNull()
+    expect(completeness.hasLeft({ source: 'metrics', partition: 0 })).toBe(true)
+    apply(completeness, joined('keyed', 0, 1, 'keyed'))
+    apply(completeness, heartbeat('keyed', 0, 1, 700))
+    apply(completeness, { ...left, source: 'keyed' })
+    expect(apply(completeness, heartbeat('keyed', 0, 1, 750))).toBeNull()
+    apply(completeness, heartbeat('logs', 0, 1, 700))
+    expect(completeness.watermarkMs).toBe(700)
+    apply(completeness, joined('metrics', 0, 1))
+    apply(completeness, heartbeat('metrics', 0, 1, 600))
+    apply(completeness, heartbeat('logs', 0, 1, 800))
+    expect(completeness.watermarkMs).toBe(800)
+    apply(completeness, heartbeat('metrics', 0, 1, 810))
+    apply(completeness, heartbeat('logs', 0, 1, 900))
+    expect(completeness.watermarkMs).toBe(810)
   })
 
   it('does not wait for a partition that left, nor for a source of which all left', () => {
     const completeness = new Completeness()
     apply(completeness, heartbeat('logs', 0, 2, 500))
     apply(completeness, heartbeat('metrics', 0, 1, 50))
-    const left = { type: 'source-left', source: 'logs', partition: 1, partitionCount: 2 } as const
+    const left = { type: 'source-left', source: 'logs', partition: 1, partitionCount: 2, position: 0 } as const
     expect(apply(completeness, left)?.frontierMs).toBe(500)
     expect(completeness.watermarkMs).toBe(50)
-    apply(completeness, { type: 'source-left', source: 'metrics', partition: 0, partitionCount: 1 })
+    apply(completeness, { type: 'source-left', source: 'metrics', partition: 0, partitionCount: 1, position: 0 })
     expect(completeness.watermarkMs).toBe(500)
   })
 

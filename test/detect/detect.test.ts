@@ -1,9 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { detectConfig } from '../../stream/contract/configuration.ts'
 import { encode } from '../../stream/contract/encoding.ts'
 import { finding, measurement } from '../../stream/contract/finding.ts'
+import { deadLetter } from '../../stream/contract/ingest-records.ts'
 import type { Pane } from '../../stream/contract/pane.ts'
+import { partitionOfKey } from '../../stream/contract/topics.ts'
+import { createDetectTask } from '../../stream/detect/detect.ts'
 import { insufficientShare } from '../../stream/detect/insufficient-share.ts'
-import { SentinelError } from '../../stream/errors.ts'
 import { Harness } from './harness.ts'
 import { paneOf } from './panes.ts'
 
@@ -27,6 +30,10 @@ function servicePane(
 function run(harness: Harness, fromMs: number, toMs: number, entity = 'service:a'): void {
   for (let startMs = fromMs; startMs < toMs; startMs += 10_000) harness.feed(servicePane(startMs, { entity }))
   harness.heartbeat('logs', 0, 1, toMs)
+}
+
+function heartbeatOf(watermarkMs: number) {
+  return { type: 'heartbeat', source: 'logs', partition: 0, partitionCount: 1, watermarkMs } as const
 }
 
 describe('detect', () => {
@@ -168,7 +175,15 @@ describe('detect', () => {
     expect(harness.measurements[0]!.count).toBe(40)
     harness.heartbeat('logs', 0, 3, slideMs)
     harness.feed(servicePane(0, { partition: 2 }))
-    expect(harness.task.counts).toEqual({ taken: 1, repeated: 2, late: 1, quarantined: 0, forgotten: 0 })
+    expect(harness.task.counts).toEqual({
+      taken: 1,
+      repeated: 2,
+      late: 1,
+      refused: 0,
+      quarantined: 0,
+      forgotten: 0,
+      beyondBound: 0,
+    })
   })
 
   it('does not tell what a late source’s votes were below the watermark, but what they are once it has caught up', () => {
@@ -189,6 +204,71 @@ describe('detect', () => {
       [4 * hourMs + slideMs, 'stable', 'drift'],
     ])
     expect(harness.measurements.filter(({ entity }) => entity === 'service:late').length).toBe(49)
+  })
+
+  it('follows so many entities of a tenant and no more: the rest is counted and told once, other tenants are not touched', () => {
+    const harness = new Harness({ maxEntities: 100, forgetAfter: '10m' })
+    harness.join('logs', 1)
+    const many = 3_000
+    const feed = (startMs: number, tenant: string, count: number) => {
+      for (let index = 0; index < count; index++) {
+        const rows = [{ hash: index, rates: { error: false } }]
+        harness.feed(paneOf({ entity: `service:${index}`, kind: 'service', tenant, source: 'logs', startMs, rows }))
+      }
+    }
+    feed(0, 'noisy', many)
+    feed(0, 'quiet', 3)
+    harness.heartbeat('logs', 0, 1, slideMs)
+    harness.restart()
+    feed(slideMs, 'noisy', many)
+    harness.heartbeat('logs', 0, 1, 2 * slideMs)
+    expect(harness.task.entityCount).toBe(103)
+    expect(harness.task.counts.beyondBound).toBe(2 * (many - 100))
+    expect(harness.findings.map(({ tenant, entity, note }) => [tenant, entity, note])).toEqual([
+      ['noisy', 'service:(other)', expect.stringMatching(/More than 100 entities/)],
+    ])
+    expect(new Set(harness.measurements.map(({ tenant }) => tenant))).toEqual(new Set(['noisy', 'quiet']))
+    // silence makes room, and the bound is news again
+    harness.heartbeat('logs', 0, 1, 5 * slideMs)
+    expect(harness.task.entityCount).toBe(0)
+    harness.checkpoint()
+    expect([...harness.parts.keys()]).toEqual(['frontier'])
+  })
+
+  it('judges a source that leaves to its end, takes leave of its entities, and waits for it no longer', () => {
+    const harness = new Harness()
+    harness.join('logs', 1)
+    harness.join('metrics', 1)
+    const end = 4 * hourMs
+    for (let startMs = 0; startMs < end + slideMs; startMs += 10_000) {
+      const x = startMs > 3 * hourMs ? 800 : 80
+      if (startMs < end) harness.feed(servicePane(startMs, { source: 'logs' }))
+      harness.feed(servicePane(startMs, { source: 'metrics', entity: 'service:b', x }))
+    }
+    harness.heartbeat('logs', 0, 1, end)
+    harness.heartbeat('metrics', 0, 1, end)
+    harness.restart()
+    harness.feed({ type: 'source-left', source: 'metrics', partition: 0, partitionCount: 1, position: 77 })
+    expect(harness.measurements.at(-1)).toMatchObject({ entity: 'service:b', evaluationMs: end + slideMs })
+    expect(harness.findings.at(-1)).toMatchObject({
+      entity: 'service:b',
+      timeMs: end + 2 * slideMs,
+      note: expect.stringMatching(/read no more/),
+    })
+    harness.checkpoint()
+    expect([...harness.parts.keys()].filter((key) => key.startsWith('entity/')).length).toBe(1)
+    const said = harness.emissions.length
+    // what comes of it all the same is not merged, and nothing waits for it
+    harness.feed(servicePane(end + hourMs, { source: 'metrics', entity: 'service:b' }))
+    harness.heartbeat('logs', 0, 1, end + 2 * slideMs)
+    expect(harness.task.watermarkMs).toBe(end + 2 * slideMs)
+    expect(harness.task.counts.late).toBe(1)
+    const later = harness.emissions.slice(said).map(({ body }) => (body as { entity?: string }).entity)
+    expect(new Set(later)).toEqual(new Set(['service:a']))
+    // it comes back: nothing of the slides that were judged is judged again
+    harness.join('metrics', 1)
+    harness.feed(servicePane(end, { source: 'metrics', entity: 'service:b' }))
+    expect(harness.task.counts.late).toBe(2)
   })
 
   it('lets a keyed partition be judged without waiting for the others', () => {
@@ -226,13 +306,49 @@ describe('detect', () => {
     expect(harness.findings).toEqual([])
   })
 
-  it('stops at a record that is none, and says where it is', () => {
+  it('refuses what is no record of panes: a dead letter says why, and the task goes on', () => {
     const harness = new Harness()
-    const feedBad = (bytes: Uint8Array) => () => harness.feedBytes(bytes)
-    expect(feedBad(Uint8Array.of(0xff))).toThrow(SentinelError)
-    expect(feedBad(encode({ type: 'nonsense' }))).toThrow(/panes\/0 at offset 1/)
-    expect(feedBad(encode({ ...servicePane(0), endMs: 'soon' }))).toThrow(/endMs/)
-    expect(feedBad(encode({ ...servicePane(0), rates: [{ feature: 'error', hits: -1, trials: 1 }] }))).toThrow(/rates/)
+    harness.join('logs', 1)
+    const writer = 'ingest/logs/0:7:0:'
+    const bytes = (record: object) => encode(record)
+    const bad: [Uint8Array | null, string, RegExp][] = [
+      [null, writer, /it is empty/],
+      [Uint8Array.of(0xff), writer, /no JSON/],
+      [bytes({ type: 'nonsense' }), writer, /not the form/],
+      [bytes({ ...servicePane(0), endMs: 'soon' }), writer, /endMs/],
+      [bytes({ ...servicePane(0), endMs: 9e15 }), writer, /endMs/],
+      [bytes({ ...servicePane(0), rates: [{ feature: 'error', hits: -1, trials: 1 }] }), writer, /rates/],
+      [bytes(servicePane(0)), '', /did not send it/],
+      [bytes(servicePane(0)), 'ingest/logs/1:7:0:', /did not send it/],
+      [bytes(servicePane(0)), 'ingest/logs/0:7:0:; more', /did not send it/],
+      [bytes({ ...heartbeatOf(slideMs), partition: 3 }), 'ingest/logs/3:7:0:', /beyond its count/],
+      [bytes(heartbeatOf(slideMs)), 'detect/0:7:1:', /did not send it/],
+    ]
+    for (const [value, lineage, reason] of bad) {
+      harness.feedBytes(value, lineage)
+      const letter = harness.emissions.at(-1)!
+      expect(letter.topic).toBe('dead-letters')
+      expect(deadLetter.parse(letter.body).reason).toMatch(reason)
+    }
+    expect(new Set(harness.emissions.map(({ id }) => id)).size).toBe(bad.length)
+    harness.restart()
+    expect(harness.task.counts.refused).toBe(bad.length)
+    run(harness, 0, slideMs)
+    expect(harness.measurements.map(({ count }) => count)).toEqual([30 * 40])
+  })
+
+  it('refuses a pane of an entity that belongs into another partition: two tasks would judge it', () => {
+    const of = (task: number) =>
+      createDetectTask({ config: detectConfig.parse({}), digest: 'd', task, taskCount: 4, parts: null })
+    const pane = servicePane(0)
+    const headers = { sentinel_lineage: 'ingest/logs/0:1:0:' }
+    const record = { topic: 'panes', partition: 0, offset: 1, timestampMs: 0, key: null, value: encode(pane), headers }
+    const taken = [0, 1, 2, 3].map((task) => {
+      const one = of(task)
+      for (const _ of one.step(record));
+      return one.counts.taken
+    })
+    expect(taken).toEqual([0, 1, 2, 3].map((task) => (task === partitionOfKey('default/service:a', 4) ? 1 : 0)))
   })
 
   it('refuses a configuration that it cannot keep', () => {

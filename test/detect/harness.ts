@@ -26,10 +26,11 @@ export class Harness {
   }
 
   feed(record: PanesRecord): void {
-    this.feedBytes(encode(record))
+    const { source, partition } = record as { source?: string; partition?: number }
+    this.feedBytes(encode(record), `ingest/${source}/${partition}:0:0:`)
   }
 
-  feedBytes(value: Uint8Array): void {
+  feedBytes(value: Uint8Array | null, lineage = ''): void {
     const record = {
       topic: 'panes',
       partition: 0,
@@ -37,7 +38,7 @@ export class Harness {
       timestampMs: 0,
       key: null,
       value,
-      headers: {},
+      headers: { sentinel_lineage: lineage },
     }
     for (const emission of this.task.step(record)) if (emission !== null) this.emissions.push(emission)
   }

@@ -19,11 +19,16 @@ const log: ServiceObservation = {
 describe('names', () => {
   it('are cut, cleaned and never empty', () => {
     expect(cleanName('')).toBe('(empty)')
-    expect(cleanName('a\0b')).toBe('a\uFFFDb')
-    expect(cleanName('a\uD800b')).toBe('a\uFFFDb')
-    expect(cleanName('\uDC00')).toBe('\uFFFD')
+    expect(cleanName('a\0b')).toMatch(/^a\uFFFDb~[0-9a-f]{14}$/)
     expect(cleanName('💧')).toBe('💧')
-    expect(cleanName(`${'x'.repeat(255)}💧`)).toBe(`${'x'.repeat(255)}\uFFFD`) // cut within a pair
+    expect(cleanName('x'.repeat(256))).toBe('x'.repeat(256))
+    expect(cleanName('x'.repeat(257))).toMatch(/^x{241}~[0-9a-f]{14}$/)
+    expect(cleanName(`${'x'.repeat(240)}💧${'x'.repeat(99)}`)).toMatch(/^x{240}\uFFFD~[0-9a-f]{14}$/) // cut within a pair
+  })
+
+  it('stay apart where they differ only in what cannot be held', () => {
+    const names = ['a\0b', 'a\uD800b', 'a\uDC00b', 'a\uFFFDb', `${'x'.repeat(300)}1`, `${'x'.repeat(300)}2`]
+    expect(new Set(names.map(cleanName)).size).toBe(names.length)
   })
   it('fit the contract, survive UTF-8, and are cleaned once and for all', () => {
     const anything = fc.string({

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { sourceConfig } from '../../stream/contract/configuration.ts'
 import { deadLetter } from '../../stream/contract/ingest-records.ts'
 import { type Pane, panesRecord } from '../../stream/contract/pane.ts'
-import type { Emission, IngestTask, Step } from '../../stream/contract/stage.ts'
+import type { AskingStep, Emission, IngestTask } from '../../stream/contract/stage.ts'
 import { SentinelError } from '../../stream/errors.ts'
 import { createIngestTask } from '../../stream/ingest/ingest.ts'
 import { RAISES_MAX } from '../../stream/ingest/metadata.ts'
@@ -20,8 +20,8 @@ function at(offset: number, ...times: (number | [string, number])[]) {
   return metricRecord(START_OFFSET + offset, points)
 }
 
-function out(step: Step): Emission[] {
-  return [...step].filter((emission) => emission !== null)
+function out(step: AskingStep): Emission[] {
+  return [...step].filter((said): said is Emission => said !== null && !('kind' in said))
 }
 
 function started(): IngestTask {

@@ -5,6 +5,7 @@ import {
   decodeMetadata,
   encodeMetadata,
   METADATA_LENGTH_MAX,
+  positionOf,
   RAISES_MAX,
 } from '../../stream/ingest/metadata.ts'
 
@@ -54,5 +55,8 @@ describe('metadata', () => {
   ])('%s cannot be read', (text) => expect(codeOf(text)).toBe('INVARIANT_BROKEN'))
   it('of another configuration is refused', () => {
     expect(codeOf(encodeMetadata({ ...metadata, digest: 'other' }))).toBe('CONFIGURATION_CHANGED')
+  })
+  it('names its position whatever the configuration, and none where it is none of ours', () => {
+    expect([encodeMetadata(metadata), '', '{}', '42'].map(positionOf)).toEqual([7, null, null, null])
   })
 })

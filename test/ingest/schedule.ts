@@ -3,12 +3,12 @@ import fc from 'fast-check'
 import { type SourceConfig, sourceConfig } from '../../stream/contract/configuration.ts'
 import { canonicalJson } from '../../stream/contract/encoding.ts'
 import type {
+  AskingStep,
   CommitPoint,
   Emission,
   IdleDeclaration,
   IngestTask,
   LogRecord,
-  Step,
 } from '../../stream/contract/stage.ts'
 import { createIngestTask } from '../../stream/ingest/ingest.ts'
 
@@ -127,8 +127,8 @@ export interface Reference {
   readonly commits: readonly CommitPoint[]
 }
 
-function takeAll(step: Step, outcome: Outcome): void {
-  for (const emission of step) if (emission !== null) outcome.take(emission)
+function takeAll(step: AskingStep, outcome: Outcome): void {
+  for (const said of step) if (said !== null && !('kind' in said)) outcome.take(said)
 }
 
 export function runUndisturbed({ source, operations }: Schedule): Reference {
@@ -179,11 +179,11 @@ export function runCrashing(schedule: Schedule, reference: Reference, crashes: r
       for (const [index, operation] of operations.entries()) {
         const crashAt = left.findIndex((crash) => crash.operation === index)
         const crash = crashAt < 0 ? undefined : left[crashAt]
-        const out = (step: Step) => {
+        const out = (step: AskingStep) => {
           let emitted = 0
           for (const emission of step) {
             if (crash !== undefined && emitted++ >= crash.emissions) throw new Crashed()
-            if (emission !== null) outcome.take(emission)
+            if (emission !== null && !('kind' in emission)) outcome.take(emission)
           }
         }
         const die = () => {

@@ -119,6 +119,103 @@ describe('k of n', () => {
   })
 })
 
+describe('two persons of an issuer', () => {
+  const person = (sub: string) => `https://login.example/realms/ops#${sub}`
+
+  it('command together, and one of them alone does not, under whatever ids', () => {
+    const bench = proposed({ approvals: { required: 2 } })
+    bench.decide({ principal: person('ann') })
+    expectRefused(
+      bench,
+      bench.decide({ principal: person('ann'), id: idOf('decision', 'once more') }),
+      'this principal has decided',
+    )
+    expectRefused(bench, bench.decide({ principal: 'system' }), 'the proposer may not decide')
+    bench.decide({ principal: person('bob') })
+    expect(bench.commands()).toMatchObject([{ approvedBy: [person('ann'), person('bob')] }])
+  })
+})
+
+describe('a decision that was good elsewhere changes nothing here', () => {
+  it('as the answer to an earlier proposal of the same incident', () => {
+    const bench = proposed()
+    const early = bench.decision()
+    bench.decide({ decision: 'reject', principal: 'bob' })
+    bench.restart()
+    expectRefused(bench, bench.give(early), 'the proposal is rejected')
+  })
+
+  it('copied into the casefile of another partition, where the tenant has no records', () => {
+    const good = proposed().decision()
+    const foreign = new Bench({ runbooks: [poolRunbook] }, { owns: () => false })
+    const out = foreign.give(good)
+    expect(bodies(out, 'audit')).toMatchObject([{ event: 'record-ignored', tenant: 'sentinel/2', incidentId: null }])
+    expect(out.map(({ topic }) => topic)).toEqual(['audit'])
+  })
+
+  it('taken from a deployment with other keys', () => {
+    const stranger = signer('api')
+    const other = new Bench({ runbooks: [poolRunbook] }, { keys: [stranger] })
+    other.finds({})
+    other.watermark(start + minute)
+    const bench = proposed()
+    expectRefused(bench, bench.give(other.decision({}, stranger)), 'no valid key has signed it')
+  })
+
+  it('in the name of a chain that is our own', () => {
+    const bench = proposed()
+    for (const tenant of ['sentinel/2', 'sentinel/0', 'sentinel/']) {
+      const out = bench.decide({ tenant })
+      expect(bodies(out, 'audit')).toMatchObject([
+        {
+          event: 'record-ignored',
+          tenant: 'sentinel/2',
+          details: { reason: expect.stringContaining('kept for our own') },
+        },
+      ])
+    }
+    const found = bench.find({ tenant: 'sentinel/2' })
+    expect(bodies(found, 'audit')).toMatchObject([{ event: 'record-ignored' }])
+    bench.watermark(start + 2 * minute)
+    expect(new Set(bench.incidents().map(({ tenant }) => tenant))).toEqual(new Set(['shop']))
+  })
+})
+
+describe('keys that rotate', () => {
+  it('are two at a time, and each rotation revokes the one before the last', () => {
+    const bench = proposed({ approvals: { required: 3 } })
+    const [second, third] = [signer('second'), signer('third')]
+    bench.declareKey(second, apiKey)
+    bench.decide({ principal: 'ann' })
+    bench.decide({ principal: 'bob' }, { key: second })
+    const waiting = bench.decision({ principal: 'carl' }) // signed before its key was revoked, appended after
+    bench.declareKey(third, second, ['api'])
+    expectRefused(bench, bench.give(waiting), 'no valid key has signed it')
+    bench.decide({ principal: 'carl' }, { key: third })
+    // what the revoked key had signed before its end counts still
+    expect(bench.commands()).toMatchObject([{ approvedBy: ['ann', 'bob', 'carl'] }])
+  })
+
+  it('are kept over a restart, revoked ones too', () => {
+    const bench = proposed()
+    const second = signer('second')
+    bench.declareKey(second, apiKey, ['api'])
+    bench.restart()
+    expectRefused(bench, bench.decide(), 'no valid key has signed it')
+    const again = bench.declareKey(apiKey, second)
+    expect(bodies(again, 'audit')).toMatchObject([{ details: { reason: 'a key of this name is known' } }])
+    bench.decide({}, { key: second })
+    expect(bench.commands()).toHaveLength(1)
+  })
+
+  it('may not be declared by one that was revoked', () => {
+    const bench = proposed()
+    bench.declareKey(signer('second'), apiKey, ['api'])
+    const out = bench.declareKey(signer('third'), apiKey)
+    expect(bodies(out, 'audit')).toMatchObject([{ event: 'key-refused' }])
+  })
+})
+
 describe('keys', () => {
   it('declared by a valid one may sign, and be revoked', () => {
     const bench = proposed()

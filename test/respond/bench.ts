@@ -125,7 +125,7 @@ export class Bench {
     options: Partial<Omit<RespondOptions, 'parts' | 'config'>> & { keys?: readonly Signer[] } = {},
   ) {
     const { keys = [apiKey], ...rest } = options
-    this.options = { config: respondConfig.parse(config), digest: 'd', partition: 2, ...rest }
+    this.options = { config: respondConfig.parse(config), digest: 'd', partition: 2, owns: () => true, ...rest }
     this.task = createRespondTask({ ...this.options, parts: null })
     const publicKeys = keys.map(({ keyId, spki }) => ({ keyId, spki }))
     this.give({ type: 'incarnation', incarnation: '0'.repeat(32), publicKeys })
@@ -161,7 +161,7 @@ export class Bench {
   }
 
   watermark(watermarkMs: number, task = 0, taskCount = 1): Emission[] {
-    return this.give({ type: 'task-watermark', task, taskCount, watermarkMs })
+    return this.give({ type: 'task-watermark', task, taskCount, watermarkMs }, { headers: lineage(task) })
   }
 
   /** Findings, then the watermark of the latest of them. */
@@ -170,6 +170,19 @@ export class Bench {
     for (const one of given) this.find(one)
     this.watermark(Math.max(...given.map(({ timeMs }) => timeMs ?? start)))
     return this.emissions.slice(before)
+  }
+
+  /** Shows again what the task had no room for, as a runtime does. */
+  recall(log: readonly LogRecord[]): Emission[] {
+    const out: Emission[] = []
+    for (let range = this.task.recall; range !== null; range = this.task.recall) {
+      for (const record of log.slice(range.fromOffset, range.toOffset)) this.task.showAgain(record)
+      for (const emission of this.task.goOn()) {
+        if (emission !== null) out.push(JSON.parse(canonicalJson(emission)) as Emission)
+      }
+    }
+    this.emissions.push(...out)
+    return out
   }
 
   tick(timestampMs: number): Emission[] {

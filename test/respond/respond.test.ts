@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { verifyAuditChain } from '../../stream/contract/audit-chain.ts'
 import { canonicalJson } from '../../stream/contract/encoding.ts'
 import { frontierHeader, offsetHeader } from '../../stream/respond/answer.ts'
-import { Bench, bodies, minute, poolRunbook, start, wall } from './bench.ts'
+import { Bench, bodies, lineage, minute, poolRunbook, start, wall } from './bench.ts'
 import { dice, endMs, findings, give, live, log, type RecordedAnswer } from './schedule.ts'
 
 const config = {
@@ -231,4 +231,34 @@ it('a recorded answer whose frontier is lower than its elder’s waits for it: t
     ['accepted', start + 2 * minute],
     ['succeeded', start + 2 * minute],
   ])
+})
+
+describe('a record of casefile that cannot be what it says', () => {
+  const own = new Bench(config, { owns: (tenant) => tenant === 'shop' })
+  const ignored = (out: ReturnType<Bench['give']>) =>
+    (bodies(out, 'audit') as { event: string; details: { reason: string } }[]).map(({ event, details }) => {
+      expect(event).toBe('record-ignored')
+      return details.reason
+    })
+
+  it('changes nothing and is audited: of another partition’s tenant, or of a task that did not send it', () => {
+    expect(ignored(own.find({ tenant: 'elsewhere' }))).toEqual([
+      'a finding of a tenant whose records belong into another partition',
+    ])
+    const result = {
+      type: 'command-result',
+      tenant: 'elsewhere',
+      commandId: '0'.repeat(32),
+      state: 'failed',
+      executor: 'e',
+    }
+    expect(ignored(own.give(result))).toEqual([
+      'a command-result of a tenant whose records belong into another partition',
+    ])
+    const watermark = { type: 'task-watermark', task: 1, taskCount: 2, watermarkMs: start }
+    for (const headers of [{}, lineage(0), { sentinel_lineage: 'ingest/detect/1:0:0:' }]) {
+      expect(ignored(own.give(watermark, { headers }))).toEqual(['a watermark of detect task 1 that it did not send'])
+    }
+    expect(own.task.counts).toMatchObject({ findings: 0, watermarks: 0, ignored: 5 })
+  })
 })

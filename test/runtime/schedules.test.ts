@@ -5,7 +5,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { decodeJson } from '../../stream/contract/encoding.ts'
-import type { Idle } from '../../stream/contract/pane.ts'
+import type { Idle, SourceLeft } from '../../stream/contract/pane.ts'
 import type { IdleDeclaration } from '../../stream/contract/stage.ts'
 import { type TopicName, topicNames } from '../../stream/contract/topics.ts'
 import { Replay } from '../../stream/runtime/replay.ts'
@@ -30,7 +30,7 @@ function contents(driver: Driver) {
 }
 
 const withoutIdle = (length: number) =>
-  schedules({ length, idleMs: 0 }).map((schedule) => schedule.filter(({ kind }) => kind !== 'idle'))
+  schedules({ length, idleMs: 0 }).map((schedule) => schedule.filter(({ kind }) => kind !== 'idle' && kind !== 'leave'))
 
 describe('the topology under random schedules', { timeout: 180_000 }, () => {
   const undisturbed = contents(new Driver(options, input).run([]))
@@ -63,7 +63,7 @@ describe('the topology under random schedules', { timeout: 180_000 }, () => {
     )
   })
 
-  it('gives the same in a replay that applies the recorded idle declarations where they stood', () => {
+  it('gives the same in a replay that applies the recorded declarations where they stood: idle, left', () => {
     fc.assert(
       fc.property(schedules({ length: 60, idleMs: 8_000 }), (schedule) => {
         const driver = new Driver(options, input).run(schedule)
@@ -81,8 +81,14 @@ describe('the topology under random schedules', { timeout: 180_000 }, () => {
 /** Runs a driver's sources again, with its idle declarations. @returns by type, `id → bytes` */
 function replayOf(driver: Driver): Map<string, Map<string, string>> {
   const idles = new Map<string, IdleDeclaration[]>()
+  const departures = new Map<string, number>()
   for (const { value, headers, partition } of driver.records('panes')) {
-    if (headers['ce_type'] !== 'sentinel.idle.v1' || partition !== 0) continue
+    if (partition !== 0) continue
+    if (headers['ce_type'] === 'sentinel.source-left.v1') {
+      const left = decodeJson(value!) as SourceLeft
+      departures.set(`${left.source}/${left.partition}`, left.position)
+    }
+    if (headers['ce_type'] !== 'sentinel.idle.v1') continue
     const { source, partition: of, position, watermarkMs } = decodeJson(value!) as Idle
     const list = idles.get(`${source}/${of}`) ?? []
     if (!list.some((known) => known.position === position && known.watermarkMs === watermarkMs))
@@ -99,6 +105,7 @@ function replayOf(driver: Driver): Map<string, Map<string, string>> {
     partitions: Object.fromEntries(topicNames.map((name) => [name, 2])) as Record<TopicName, number>,
     startOffsets: new Map(),
     idles,
+    departures,
     answers: [],
     publicKeys: [],
     observe: ({ headers, value }) => {

@@ -24,6 +24,8 @@ function judgingTask(failAt = -1): JudgingTask & { folded: number[] } {
   const folded: number[] = []
   return {
     folded,
+    digest: '',
+    pendingDigest: null,
     watermarkMs: null,
     *step({ offset }) {
       yield emission(`m${offset}`)
