@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { kafkaConnection } from '../../stream/cli/connections.ts'
 import { startWorker, type Worker } from '../../stream/cli/worker.ts'
 import { type LoadedConfig, loadConfig } from '../../stream/config.ts'
 import { decodeJson } from '../../stream/contract/encoding.ts'
@@ -69,7 +70,7 @@ export async function judge(options: JudgeOptions): Promise<Judged> {
   const name = options.name ?? `nab_${randomBytes(4).toString('hex')}`
   const folder = await mkdtemp(join(tmpdir(), `${name}-`))
   const loaded = await loadFor(options, { name, folder })
-  const kafka = createKafka(loaded.config.kafka, () => {})
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   try {
     const { topic, pane: paneMs } = loaded.config.sources[0]!
     await withAdmin(kafka, (admin) =>

@@ -1,0 +1,16 @@
+/** read.ts BROKERS TOPIC RECORDS fetch|text|parse: the bare loop that ingest is compared with, and its parts. */
+import { createKafka } from '../../stream/io/kafka/client.ts'
+import { startCost } from '../harness/child.ts'
+import { readWhole } from '../harness/consumer.ts'
+
+const [brokers, topic, records, mode] = process.argv.slice(2) as [string, string, string, 'fetch' | 'text' | 'parse']
+const kafka = createKafka({ brokers: brokers.split(','), clientId: 'bench' }, () => {})
+let seen = 0
+const cost = startCost()
+await readWhole(kafka, { topic, records: Number(records) }, ({ messages }) => {
+  if (mode === 'fetch') for (const { value } of messages) seen += value!.length
+  else if (mode === 'text') for (const { value } of messages) seen += value!.toString().length
+  else for (const { value } of messages) seen += JSON.parse(value!.toString()) === null ? 0 : 1
+})
+console.log(JSON.stringify(cost(Number(records), { seen })))
+process.exit(0)

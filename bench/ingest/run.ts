@@ -1,0 +1,64 @@
+/**
+ * Ingest (decode, fold, close, emit) against a bare KafkaJS loop that only parses.
+ *
+ *   npx tsx bench/ingest/run.ts [--records 1000000] [--rounds 4] [--with-parts]
+ *
+ * A real broker, a topic filled by Java's producer, a process for each run, in the order A B B A. Before anything is
+ * measured, the panes that ingest sends are compared with what a plain loop over parsed records counts.
+ */
+import { parseArgs } from 'node:util'
+import { createKafka } from '../../stream/io/kafka/client.ts'
+import { provideBroker } from '../harness/broker.ts'
+import { measure, script } from '../harness/child.ts'
+import { type Contestant, interleave, table } from '../harness/pairs.ts'
+import { freshPrefix } from '../harness/plan.ts'
+import { deleteOwnTopics, fillTopic } from '../harness/topic.ts'
+import { defaultTraffic, predictions } from '../traffic.ts'
+import { comparePanes } from './compare.ts'
+
+const { values } = parseArgs({
+  options: {
+    records: { type: 'string', default: '1000000' },
+    rounds: { type: 'string', default: '4' },
+    'with-parts': { type: 'boolean', default: false },
+  },
+})
+const records = Number(values.records)
+const brokers = await provideBroker()
+const kafka = createKafka({ brokers, clientId: 'bench' }, () => {})
+const lines = predictions({ ...defaultTraffic, records })
+const { topic } = await fillTopic(kafka, {
+  brokers,
+  topic: `bench-predictions-${records}`,
+  partitions: 4,
+  records,
+  lines,
+})
+
+const read = (mode: string) =>
+  script(new URL('read.ts', import.meta.url), [brokers.join(','), topic, String(records), mode])
+const work = (prefix: string) =>
+  script(new URL('work.ts', import.meta.url), [brokers.join(','), topic, String(records), prefix])
+
+const compared = freshPrefix()
+const { outcome } = await measure(work(compared))
+console.log(`positions: ${JSON.stringify(outcome)}`)
+console.log(await comparePanes(kafka, { topic, records, prefix: compared }))
+
+const parts: Contestant[] = values['with-parts']
+  ? [
+      { name: 'fetch alone', command: () => read('fetch') },
+      { name: 'fetch and toString', command: () => read('text') },
+    ]
+  : []
+const runs = await interleave(
+  [
+    { name: 'bare JSON.parse loop', command: () => read('parse') },
+    { name: 'ingest', command: () => work(freshPrefix()) },
+    ...parts,
+  ],
+  Number(values.rounds),
+)
+console.log(`\n${records} records, 4 partitions, ${values.rounds} rounds\n\n${table(runs)}`)
+await deleteOwnTopics(kafka)
+process.exit(0)
