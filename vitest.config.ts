@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 const integrationFiles = ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts']
 /** Two days of traffic for each of many seeds, in memory: minutes of both cores. */
 const storyFiles = ['test/story/**/*.test.ts']
+/** Brokers and databases of their own, killed: minutes. */
+const chaosFiles = ['test/chaos/**/*.test.ts']
 
 // .ci/run counts from these reports: a file for each vitest process, as `npm test` starts three
 const reports = process.env['SENTINEL_TEST_REPORTS']
@@ -22,12 +24,22 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...integrationFiles, ...storyFiles],
+          exclude: [...integrationFiles, ...storyFiles, ...chaosFiles],
         },
       },
       {
         extends: true,
         test: { name: 'story', include: storyFiles, testTimeout: 300_000 },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          include: chaosFiles,
+          poolOptions: { forks: { singleFork: true } },
+          testTimeout: 600_000,
+          hookTimeout: 300_000,
+        },
       },
       {
         extends: true,

@@ -8,7 +8,7 @@ import { crossCheck, type Draft } from './config/checks.ts'
 import { type Variables, variablesFrom } from './config/environment.ts'
 import { jsonSchemaOf } from './config/json-schema.ts'
 import { type Problem, pathText, problemsOf, problemText } from './config/problem.ts'
-import { type ConfigFile, configFile } from './config/schema.ts'
+import { type ConfigFile, configFile, schemaRegistry } from './config/schema.ts'
 import { secretsIn } from './config/secret.ts'
 import { readYaml, type YamlFile } from './config/yaml.ts'
 import {
@@ -33,6 +33,10 @@ export interface Config extends Omit<ConfigFile, 'sources' | 'respond'> {
 /** Secrets, apart from the configuration so that printing or storing it cannot give them away. */
 export interface Secrets {
   readonly databaseUrl: string | undefined
+  /** Of a role that only reads; the API asks by it where it is set. */
+  readonly databaseReaderUrl: string | undefined
+  readonly saslPassword: string | undefined
+  readonly registryPassword: string | undefined
   readonly token: string | undefined
   readonly signingKey: string | undefined
 }
@@ -84,9 +88,13 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const draft: Draft & Partial<Omit<Config, 'optionalSources'>> = {
     ...(parts as Omit<Parts, 'respond'>),
     ...(parts.respond === undefined ? {} : { respond: { ...parts.respond, runbooks } }),
-    ...(parts.kafka === undefined || brokers === undefined ? {} : { kafka: { ...parts.kafka, brokers } }),
+    ...(parts.kafka === undefined || brokers === undefined
+      ? {}
+      : { kafka: withUsername({ ...parts.kafka, brokers }, environment.variables.KAFKA_SASL_USERNAME) }),
+    ...withRegistry(parts.schemaRegistry, environment.variables.SCHEMA_REGISTRY_URL),
   }
-  const check = crossCheck({ ...draft, givenOptions: givenOptions(raw) })
+  const hasSaslPassword = environment.variables.KAFKA_SASL_PASSWORD !== undefined
+  const check = crossCheck({ ...draft, givenOptions: givenOptions(raw), hasSaslPassword })
   problems.push(...check.problems)
   if (problems.length > 0) throw invalid(file, problems)
   const complete = draft as Omit<Config, 'optionalSources'>
@@ -100,6 +108,9 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     config,
     secrets: {
       databaseUrl: environment.variables.DATABASE_URL,
+      databaseReaderUrl: environment.variables.DATABASE_READER_URL,
+      saslPassword: environment.variables.KAFKA_SASL_PASSWORD,
+      registryPassword: environment.variables.SCHEMA_REGISTRY_PASSWORD,
       token: environment.variables.SENTINEL_TOKEN,
       signingKey: environment.variables.SENTINEL_SIGNING_KEY,
     },
@@ -113,6 +124,17 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
 }
 
 type Parts = Partial<ConfigFile>
+
+function withUsername(kafka: ConfigFile['kafka'], username: string | undefined): ConfigFile['kafka'] {
+  if (kafka.sasl === undefined || username === undefined) return kafka
+  return { ...kafka, sasl: { ...kafka.sasl, username } }
+}
+
+/** The registry of the environment comes before the file's, and is enough by itself. */
+function withRegistry(given: ConfigFile['schemaRegistry'], url: string | undefined): Pick<Parts, 'schemaRegistry'> {
+  if (url === undefined) return {}
+  return { schemaRegistry: { ...(given ?? schemaRegistry.parse({})), url } }
+}
 
 /** Parses each top-level key by itself, so that a mistake in one does not hide those of the others. */
 function parseParts(raw: unknown, problems: Problem[]): Parts {

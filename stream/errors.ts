@@ -22,6 +22,9 @@ const codes = {
 
 export type ErrorCode = keyof typeof codes
 
+/** What each code means for its catcher and for the exit of the process. */
+export const errorCodes: Readonly<Record<ErrorCode, { readonly canRetry: boolean; readonly exitCode: number }>> = codes
+
 export class SentinelError extends Error {
   readonly code: ErrorCode
   readonly canRetry: boolean

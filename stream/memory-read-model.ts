@@ -4,6 +4,7 @@ import type { Measurement } from './contract/finding.ts'
 import type { AuditEntry, Incident } from './contract/incident.ts'
 import type { LogRecord } from './contract/stage.ts'
 import type { TopicName } from './contract/topics.ts'
+import { memoryHeatmap } from './memory-heatmap.ts'
 import {
   type Approval,
   answerBounds,
@@ -14,6 +15,7 @@ import {
   parseCursor,
   parseStored,
   type ReadModel,
+  type Scope,
   summaryOf,
   versionSummary,
 } from './read-model.ts'
@@ -135,6 +137,7 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
         .filter(
           (body) =>
             (filter.tenant === undefined || body.tenant === filter.tenant) &&
+            isInScope(filter, body.tenant) &&
             (filter.status === undefined || body.status === filter.status) &&
             (filter.severity === undefined || body.severity === filter.severity) &&
             body.openedMs >= (filter.fromMs ?? Number.NEGATIVE_INFINITY) &&
@@ -168,9 +171,9 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
       return { measurements: found.slice(-limit), truncated: found.length > limit }
     },
 
-    async entities({ tenant }) {
+    async entities({ tenant, ...scope }) {
       return [...entities.values()]
-        .filter((summary) => tenant === undefined || summary.tenant === tenant)
+        .filter((summary) => (tenant === undefined || summary.tenant === tenant) && isInScope(scope, summary.tenant))
         .sort(
           (a, b) =>
             compareCodeUnits(a.tenant, b.tenant) ||
@@ -180,10 +183,13 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
         .slice(0, answerBounds.entities)
     },
 
-    async approvals(state) {
+    heatmap: async (query) => memoryHeatmap(measurements.values(), query),
+
+    async approvals(state, scope = {}) {
       return [...incidents.values()]
         .flatMap((kept) => [...approvalsOf(kept)])
         .filter(({ remediation }) => state === undefined || remediation.state === state)
+        .filter(({ remediation }) => isInScope(scope, remediation.proposal.tenant))
         .sort(
           (a, b) =>
             b.requestedMs - a.requestedMs ||
@@ -208,6 +214,10 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
         .slice(0, limit)
     },
   }
+}
+
+function isInScope({ tenants }: Scope, tenant: string): boolean {
+  return tenants === undefined || tenants.includes(tenant)
 }
 
 function newestFirst(a: Pick<Incident, 'openedMs' | 'id'>, b: Pick<Incident, 'openedMs' | 'id'>): number {

@@ -3,9 +3,9 @@
  * a database (`io/postgres/read-model.ts`), memory where there is none; one suite of tests holds both to the same answers.
  */
 import type { z } from 'zod'
-import type { VersionSummary } from './contract/api.ts'
+import type { HeatmapCell, HeatmapRow, VersionSummary } from './contract/api.ts'
 import { decodeJson } from './contract/encoding.ts'
-import { type Measurement, measurement } from './contract/finding.ts'
+import { type FeatureMeasurement, type Measurement, measurement, type RollUp, type Vote } from './contract/finding.ts'
 import {
   type AuditEntry,
   auditEntry,
@@ -23,7 +23,12 @@ import type { LogRecord } from './contract/stage.ts'
 import type { TopicName } from './contract/topics.ts'
 import { statusRank, type VerdictStatus } from './contract/verdict.ts'
 
-export interface IncidentFilter {
+/** `tenants`: the only ones that the caller may see; absent for who may see all. */
+export interface Scope {
+  readonly tenants?: readonly string[]
+}
+
+export interface IncidentFilter extends Scope {
   readonly tenant?: string
   readonly status?: 'open' | 'closed'
   readonly severity?: Severity
@@ -47,6 +52,25 @@ export interface MeasurementQuery {
   readonly fromMs: number
   readonly toMs: number
   readonly limit: number
+}
+
+export interface HeatmapQuery {
+  readonly tenant: string
+  readonly entity?: string
+  readonly feature?: string
+  /** By the time of evaluation, half-open. */
+  readonly fromMs: number
+  readonly toMs: number
+  /** Width of a column; columns are aligned to the epoch. */
+  readonly stepMs: number
+  /** Cells at most (count): rows beyond are left out, whole. */
+  readonly cellsMax: number
+}
+
+export interface Heatmap {
+  /** By (entity, source, feature); cells by time. */
+  readonly rows: HeatmapRow[]
+  readonly truncated: boolean
 }
 
 /** The newest evaluation of one entity of one source. */
@@ -80,9 +104,11 @@ export interface ReadModel {
   /** The newest that fit the limit, oldest of these first, by (evaluation, entity, id). */
   measurements(query: MeasurementQuery): Promise<{ measurements: Measurement[]; truncated: boolean }>
   /** By (tenant, entity, source); up to 5,000. */
-  entities(filter: { readonly tenant?: string }): Promise<EntitySummary[]>
+  entities(filter: { readonly tenant?: string } & Scope): Promise<EntitySummary[]>
+  /** What was measured, summed up in columns of time. */
+  heatmap(query: HeatmapQuery): Promise<Heatmap>
   /** Newest first; up to 500. */
-  approvals(state?: RemediationState): Promise<Approval[]>
+  approvals(state?: RemediationState, scope?: Scope): Promise<Approval[]>
   proposal(commandId: string): Promise<Approval | null>
   /** Entries of a sequence above `after` (-1: all), in order. */
   audit(tenant: string, after: number, limit: number): Promise<AuditEntry[]>
@@ -171,4 +197,59 @@ export function cursorOf(body: Pick<Incident, 'openedMs' | 'id'>): string {
 export function parseCursor(cursor: string): { openedMs: number; id: string } | null {
   const match = /^(-?\d{1,15})_([0-9a-f]{32})$/.exec(cursor)
   return match === null ? null : { openedMs: Number(match[1]), id: match[2]! }
+}
+
+/** One cell of a heatmap and the row that it belongs to. */
+export interface PlacedCell extends Omit<HeatmapRow, 'cells'> {
+  readonly cell: HeatmapCell
+}
+
+/**
+ * Rows from cells that come by (entity, source, feature, time). Beyond `cellsMax` the row that was cut goes too, unless
+ * it is the only one.
+ */
+export function heatmapOf(cells: readonly PlacedCell[], cellsMax: number): Heatmap {
+  const rows: HeatmapRow[] = []
+  for (const { entity, source, feature, cell } of cells.slice(0, cellsMax)) {
+    const last = rows.at(-1)
+    if (last?.entity === entity && last.source === source && last.feature === feature) last.cells.push(cell)
+    else rows.push({ entity, source, feature, cells: [cell] })
+  }
+  const cut = cells[cellsMax]
+  const last = rows.at(-1)
+  if (cut === undefined || last === undefined) return { rows, truncated: false }
+  const isCut = last.entity === cut.entity && last.source === cut.source && last.feature === cut.feature
+  return { rows: isCut && rows.length > 1 ? rows.slice(0, -1) : rows, truncated: true }
+}
+
+/** One feature of one evaluation, as charts show it. */
+export interface FeatureSummary {
+  /** Of the worst vote over the feature; `insufficient` where none is held. */
+  readonly status: VerdictStatus
+  /** Of that vote; without a vote the largest of a verdict. */
+  readonly score: number
+  readonly driftScore: number | null
+  /** Of the last slide, like what follows. */
+  readonly rowCount: number
+  readonly numeric: Extract<RollUp, { kind: 'numeric' }> | null
+  readonly rate: Extract<RollUp, { kind: 'rate' }> | null
+}
+
+export function featureSummary(body: Measurement, feature: FeatureMeasurement): FeatureSummary {
+  const votes = body.votes.filter((vote) => vote.feature === feature.feature)
+  let worst: Vote | undefined
+  for (const vote of votes) {
+    const rank = statusRank[vote.status] - (worst === undefined ? -1 : statusRank[worst.status])
+    if (rank > 0 || (rank === 0 && vote.score > worst!.score)) worst = vote
+  }
+  const drift = votes.filter((vote) => vote.problem === 'drift').map((vote) => vote.score)
+  const { latest } = feature
+  return {
+    status: worst?.status ?? 'insufficient',
+    score: worst?.score ?? Math.max(0, ...feature.verdicts.map((verdict) => verdict.score)),
+    driftScore: drift.length === 0 ? null : Math.max(...drift),
+    rowCount: latest.kind === 'rate' ? latest.trials : latest.count,
+    numeric: latest.kind === 'numeric' ? latest : null,
+    rate: latest.kind === 'rate' ? latest : null,
+  }
 }

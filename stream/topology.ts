@@ -18,7 +18,7 @@ export const topology: Readonly<Record<StageName, StageDeclaration>> = {
     writes: ['panes', 'casefile', 'dead-letters'],
     position: 'commit',
   },
-  detect: { reads: ['panes'], writes: ['measurements', 'casefile'], position: 'checkpoint' },
+  detect: { reads: ['panes'], writes: ['measurements', 'casefile', 'dead-letters'], position: 'checkpoint' },
   respond: { reads: ['casefile'], writes: ['incidents', 'commands', 'audit'], position: 'checkpoint' },
   store: {
     reads: ['measurements', 'incidents', 'commands', 'audit', 'dead-letters'],

@@ -172,6 +172,48 @@ describe('the environment', () => {
   })
 })
 
+describe('security', () => {
+  const auth = 'auth: {issuer: i, audience: a, jwksUrl: "https://login.example/keys"}'
+  const two = 'respond: {approvals: {required: 2}}'
+
+  it('takes several approvals where persons are told apart', async () => {
+    const loaded = await load(`${two}\nhttp: {localOperator: false, ${auth}}`)
+    expect(loaded.config.respond.approvals.required).toBe(2)
+    expect((await problems(two)).join()).toContain('without http.auth the API knows one person')
+    expect((await problems(`${two}\nhttp: {${auth}}`)).join()).toContain('would count twice')
+  })
+
+  it.each([
+    ['http: {localOperator: false}', 'http.localOperator (line 1): found false; allowed: true'],
+    ['http: {auth: {issuer: i, audience: a}}', 'http.auth (line 1): allowed: one of jwksUrl and keysFile'],
+    [
+      'http: {auth: {issuer: i, audience: a, keysFile: f, jwksUrl: "https://h/k"}}',
+      'http.auth (line 1): allowed: one of',
+    ],
+    ['http: {auth: {issuer: i, audience: a, jwksUrl: "http://h/k"}}', 'https://'],
+    ['http: {auth: {issuer: i, audience: a, jwksUrl: "file:///etc/passwd"}}', 'https://'],
+    ['kafka: {sasl: {mechanism: plain}}', 'kafka.sasl.username (line 1): is missing; or set KAFKA_SASL_USERNAME'],
+    ['kafka: {sasl: {mechanism: plain, username: u, password: p}}', 'looks like a secret'],
+    ['kafka: {sasl: {mechanism: gssapi, username: u}}', 'kafka.sasl.mechanism'],
+    ['kafka: {tls: {cert: c.pem}}', 'kafka.tls (line 1): allowed: cert and key together'],
+    ['kafka: {tls: {rejectUnauthorized: false}}', 'rejectUnauthorized'],
+    ['sources: [{name: a, format: metric, tenant: sentinel/0}]', 'allowed: names that do not begin with sentinel/'],
+  ])('refuses %s', async (yaml, message) => {
+    const found = await problems(yaml)
+    expect(found.join('\n')).toContain(message)
+  })
+
+  it('takes who we are to the broker from the file or the environment, and the password from there alone', async () => {
+    const env = { KAFKA_SASL_USERNAME: 'worker', KAFKA_SASL_PASSWORD: 'canary-password' }
+    const loaded = await load('kafka: {tls: {}, sasl: {mechanism: scram-sha-512, username: other}}', { env })
+    expect(loaded.config.kafka.sasl).toEqual({ mechanism: 'scram-sha-512', username: 'worker' })
+    expect(loaded.secrets.saslPassword).toBe('canary-password')
+    expect(JSON.stringify(loaded.config) + describeConfig(loaded.config)).not.toContain('canary')
+    const plain = await load('kafka: {sasl: {mechanism: plain, username: u}}')
+    expect(plain.warnings.join()).toMatch(/set KAFKA_SASL_PASSWORD.*in the clear/s)
+  })
+})
+
 describe('mistakes', () => {
   it.each([
     ['detect: {windw: 1h}', 'detect.windw (line 1): unknown key; did you mean "window"?'],
@@ -179,10 +221,13 @@ describe('mistakes', () => {
     ['http: {xyzzy: 1}', 'http.xyzzy (line 1): unknown key; allowed: host, port'],
     ['\nhttp:\n  port: 99999', 'http.port (line 3): found 99999; allowed: a whole number from 0 to 65535'],
     ['sources: [{name: a, formt: metric}]', 'sources[0].formt (line 1): unknown key; did you mean "format"?'],
-    ['sources: [{name: a}]', 'sources[0].format (line 1): missing; allowed: json-log, metric, prediction or text'],
+    [
+      'sources: [{name: a}]',
+      'sources[0].format (line 1): missing; allowed: auto, ecs, fluent-bit, json-log, label, metric, otlp-logs, otlp-metrics, prediction, syslog, text, vector or workflow-run',
+    ],
     [
       'sources: [{name: a, format: metrc}]',
-      'sources[0].format (line 1): found "metrc"; allowed: json-log, metric, prediction or text; did you mean "metric"?',
+      'sources[0].format (line 1): found "metrc"; allowed: auto, ecs, fluent-bit, json-log, label, metric, otlp-logs, otlp-metrics, prediction, syslog, text, vector or workflow-run; did you mean "metric"?',
     ],
     [
       'detect: {slide: soon}',

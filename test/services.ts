@@ -14,6 +14,8 @@ declare module 'vitest' {
     databaseUrl: string
     /** The database has the TimescaleDB extension. */
     timescale: boolean
+    /** Where Confluent's schema registry API begins; empty where no registry can be had. */
+    schemaRegistryUrl: string
   }
 }
 
@@ -21,13 +23,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const required = process.env['SENTINEL_REQUIRE_SERVICES'] === '1'
   const say = (line: string): void => console.log(`services: ${line}`)
   try {
-    const services = await provideServices({ requireTimescale: required, report: say })
+    const services = await provideServices({ requireTimescale: required, registry: true, report: say })
     const { kafka, postgres } = services
     say(kafka.how)
     if (postgres !== undefined) say(postgres.how)
     project.provide('kafkaBrokers', 'brokers' in kafka ? kafka.brokers : [])
     project.provide('databaseUrl', postgres?.url ?? '')
     project.provide('timescale', postgres?.timescale ?? false)
+    if (services.registryUrl !== undefined) say(`schema registry at ${services.registryUrl}`)
+    project.provide('schemaRegistryUrl', services.registryUrl ?? '')
     return () => services.stop()
   } catch (error) {
     if (required) throw error
@@ -37,6 +41,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     project.provide('kafkaBrokers', [])
     project.provide('databaseUrl', '')
     project.provide('timescale', false)
+    project.provide('schemaRegistryUrl', '')
     return async () => {}
   }
 }

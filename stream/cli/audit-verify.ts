@@ -7,6 +7,7 @@ import { createKafka } from '../io/kafka/client.ts'
 import { readRanges } from '../io/kafka/reader.ts'
 import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
 
 /** Checks the hash chain of the audit topic. */
@@ -24,8 +25,9 @@ export const auditVerify = defineCommand({
 
 async function run(context: CommandContext<Record<never, never>>): Promise<number> {
   const { terminal } = context
-  const { config } = await load(context)
-  const kafka = createKafka(config.kafka, () => {})
+  const loaded = await load(context)
+  const { config } = loaded
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   const topic = brokerTopic('audit', config.topics.prefix)
   const ranges = await withAdmin(kafka, (admin) => offsetRanges(admin, topic))
   if (ranges === null)

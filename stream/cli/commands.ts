@@ -6,6 +6,7 @@ import { approve, reject } from './decide.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
 import { incidents } from './incidents.ts'
+import { keysList, keysRotate } from './keys.ts'
 import { migrate } from './migrate.ts'
 import { produce } from './produce.ts'
 import { replay } from './replay.ts'
@@ -23,6 +24,8 @@ export const commands: readonly AnyCommand[] = [
   approve,
   reject,
   auditVerify,
+  keysList,
+  keysRotate,
   topics,
   migrate,
   configCheck,

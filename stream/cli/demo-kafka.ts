@@ -28,7 +28,7 @@ export async function createKafkaDemo(options: {
   const { worker, prefix } = options
   const producer = new RawProducer(worker.kafka)
   await producer.connect()
-  const api = createApiClient({ url: worker.api.url, token: worker.token })
+  const api = createApiClient({ url: worker.api.url, token: worker.token ?? '' })
   const check = () => {
     const error = options.failed()
     if (error !== undefined) throw error

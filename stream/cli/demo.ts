@@ -12,6 +12,7 @@ import { type Narrator, playStory, type StoryOutcome, type StoryPort } from '../
 import { createTelemetry } from '../telemetry.ts'
 import { stageNames } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
 import { demoBehindMs, demoConfiguration, demoPartitions } from './demo-configuration.ts'
 import { createKafkaDemo } from './demo-kafka.ts'
 import { createMemoryDemo } from './demo-memory.ts'
@@ -110,7 +111,7 @@ async function onKafka(options: {
     { prefix, schema: `demo_${name}`, port: given.port, folder },
     { KAFKA_BROKERS: brokers.join(','), DATABASE_URL: services.postgres!.url },
   )
-  const kafka = createKafka(loaded.config.kafka, () => {})
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   await withAdmin(kafka, async (admin) => {
     const topics = Object.entries(demoPartitions).map(([topic, numPartitions]) => ({
       topic: `${prefix}${topic}`,

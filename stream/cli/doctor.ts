@@ -1,16 +1,23 @@
-import { createKafka } from '../io/kafka/client.ts'
+import type { Config } from '../config.ts'
+import { brokerTopic, topicNames } from '../contract/topics.ts'
+import { createKafka, type Kafka } from '../io/kafka/client.ts'
+import { described, missingPermissions } from '../io/kafka/refusal.ts'
 import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { createPool } from '../io/postgres/pool.ts'
 import { pingDatabase, timescaleSchema } from '../io/postgres/schema.ts'
+import { workerPermissions } from '../permissions.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
 import { databaseUrl, load } from './load.ts'
+import { describeSample, sampleNewest } from './recognition.ts'
+import { openRegistry } from './registry.ts'
 
 /** Looks at everything that a worker needs. */
 export const doctor = defineCommand({
   name: 'doctor',
   summary: 'Look at everything that a worker needs, and say what is missing',
   description:
-    'Checks Node, the configuration, the broker, the topics that are read, and the database, and says for each what to do.',
+    'Checks Node, the configuration, the broker, the topics that are read and what their newest records are, and the database, and says for each what to do.',
   flags: {},
   positionals: [],
   examples: [{ line: 'sentinel doctor', what: 'when something does not start' }],
@@ -39,7 +46,7 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   })
   if (loaded === undefined) return 1
   const { config } = loaded
-  const kafka = createKafka(config.kafka, () => {})
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   const isUp = await check('broker', () =>
     withAdmin(kafka, async (admin) => {
       const { brokers, clusterId } = await admin.describeCluster()
@@ -53,12 +60,26 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
         await check(`source ${name}`, async () => {
           if (!existing.has(topic) && config.optionalSources.includes(name))
             return `not read: there is no topic ${topic}`
-          if (!existing.has(topic)) throw new Error(`there is no topic ${topic}`)
+          if (!existing.has(topic)) throw new Error(`there is no topic ${topic}, or it may not be described`)
           const ranges = (await offsetRanges(admin, topic)) ?? []
           const records = ranges.reduce((sum, { low, high }) => sum + high - low, 0)
           return `${topic}, ${ranges.length} partitions, ${records.toLocaleString('en')} records, read as ${format}`
         })
+        if (existing.has(topic)) {
+          await check(`records of ${name}`, async () => {
+            const ranges = (await offsetRanges(admin, topic)) ?? []
+            return describeSample(await sampleNewest(kafka, topic, ranges), format)
+          })
+        }
       }
+    })
+  }
+  if (isUp) await check('permissions', () => lookAtPermissions(kafka, config))
+  const registry = openRegistry(loaded)
+  if (registry !== undefined) {
+    await check('schema registry', async () => {
+      const subjects = await registry.subjects()
+      return `${loaded!.config.schemaRegistry?.url}, ${subjects.toLocaleString('en')} subjects`
     })
   }
   await check('database', async () => {
@@ -73,4 +94,28 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
     }
   })
   return wrong === 0 ? 0 : 1
+}
+
+/** @throws Error that names every permission that is missing */
+async function lookAtPermissions(kafka: Kafka, config: Config): Promise<string> {
+  const existing = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
+  const sources = config.sources.filter(
+    ({ name, topic }) => existing.has(topic) || !config.optionalSources.includes(name),
+  )
+  const needed = workerPermissions({
+    prefix: config.topics.prefix,
+    groupPrefix: config.kafka.groupPrefix,
+    sources: sources.map(({ topic }) => topic),
+  })
+  // before the first run ours are not there: whether they may be made shows then
+  const ours = new Set(topicNames.map((name) => brokerTopic(name, config.topics.prefix)))
+  const isFirst = ![...ours].some((topic) => existing.has(topic))
+  const looked = isFirst ? needed.filter(({ name }) => !ours.has(name)) : needed
+  const missing = await missingPermissions(kafka, looked, existing)
+  if (missing.length === 0) {
+    const writes = needed.filter(({ operation }) => operation === 'Write').length
+    return `${looked.length - (isFirst ? 0 : writes)} looked at, none missing; Write shows when a worker writes`
+  }
+  const text = missing.map((permission) => `${described(permission)} (${permission.use})`).join('; ')
+  throw new Error(`missing: ${text}. \`sentinel topics --acls\` prints all that a worker needs`)
 }

@@ -6,6 +6,7 @@ import { createKafka } from '../io/kafka/client.ts'
 import { RawProducer, type RawRecord } from '../io/kafka/raw-producer.ts'
 import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
 
 const flags = {
@@ -64,10 +65,10 @@ const badShownMax = 20
 
 async function run(context: CommandContext<typeof flags>): Promise<number> {
   const { flags: given, terminal, signal } = context
-  const { config } = await load(context)
+  const loaded = await load(context)
   const options = importOptions(given)
   const stream = await openFile(given.file)
-  const kafka = createKafka(config.kafka, () => {})
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   const partitions = await topicPartitions(kafka, given)
   const producer = new RawProducer(kafka)
   await producer.connect()

@@ -2,13 +2,18 @@ import { readFile } from 'node:fs/promises'
 import { type LoadedConfig, loadConfig } from '../config.ts'
 import type { Incident } from '../contract/incident.ts'
 import { SentinelError } from '../errors.ts'
+import { schemaIdOf } from '../ingest/decode/confluent.ts'
+import { decoders } from '../ingest/decode/registry.ts'
 import { createKafka } from '../io/kafka/client.ts'
 import { type History, readHistory } from '../io/kafka/history.ts'
 import { readRanges } from '../io/kafka/reader.ts'
 import { withAdmin } from '../io/kafka/topics.ts'
+import type { RegistrySchemas } from '../io/registry/registry.ts'
 import { Replay } from '../runtime/replay.ts'
 import { differenceOf } from '../runtime/replay-difference.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
+import { openRegistry } from './registry.ts'
 import type { Terminal } from './terminal.ts'
 
 const flags = {
@@ -57,7 +62,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   const read = (path: string) => readFile(path, 'utf8')
   const live = await loadConfig({ path: given.live, readFile: read })
   const other = given.config === undefined ? null : await loadConfig({ path: given.config, readFile: read })
-  const kafka = createKafka(live.config.kafka, () => {})
+  const kafka = createKafka(kafkaConnection(live), () => {})
   const history = await withAdmin(kafka, (admin) =>
     readHistory(kafka, admin, { sources: live.config.sources, prefix: live.config.topics.prefix, withAnswers: true }),
   )
@@ -68,12 +73,18 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
       'The source topics hold no records to replay. `sentinel topics` shows their offsets.',
     )
   for (const gap of history.gaps) terminal.warn(`not comparable with the live run from the start: ${gap}`)
-  const runs = [live, ...(other === null ? [] : [other])].map((loaded) => startReplay(loaded, history, loaded === live))
+  const registry = openRegistry(live)
+  const framed = framedTopics(live)
+  const runs = [live, ...(other === null ? [] : [other])].map((loaded) =>
+    startReplay(loaded, { history, isLive: loaded === live, registry }),
+  )
   const sourceOf = new Map(history.sources.map(({ topic, source }) => [topic, source]))
   const progress = terminal.progress({ label: 'replay', total, unit: 'records' })
   let done = 0
-  await readRanges(kafka, history.sources, (record) => {
+  await readRanges(kafka, history.sources, async (record) => {
     if (signal.aborted) throw new SentinelError('USAGE', 'interrupted')
+    const schemaId = registry !== undefined && framed.has(record.topic) ? schemaIdOf(record.value) : null
+    if (schemaId !== null && registry?.known(schemaId) === undefined) await registry?.ask(schemaId)
     for (const { replay: one } of runs) one.feed(sourceOf.get(record.topic)!, record)
     progress.update(++done)
   })
@@ -87,7 +98,15 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   return 0
 }
 
-function startReplay(loaded: LoadedConfig, history: History, isLive: boolean) {
+/** Topics of formats whose records may name a schema. */
+function framedTopics({ config }: LoadedConfig): ReadonlySet<string> {
+  return new Set(config.sources.filter(({ format }) => decoders[format].read !== undefined).map(({ topic }) => topic))
+}
+
+function startReplay(
+  loaded: LoadedConfig,
+  { history, isLive, registry }: { history: History; isLive: boolean; registry: RegistrySchemas | undefined },
+) {
   const { config, digests } = loaded
   const versions = new Map<string, string>()
   const latest = new Map<string, Incident>()
@@ -103,9 +122,11 @@ function startReplay(loaded: LoadedConfig, history: History, isLive: boolean) {
     partitions: config.topics.partitions,
     startOffsets: history.startOffsets,
     idles: history.idles,
+    departures: history.departures,
     // answers name proposals, whose ids name the configuration
     answers: isLive ? history.answers : [],
     publicKeys: history.publicKeys,
+    ...(registry === undefined ? {} : { schemas: (id: number) => registry.known(id) }),
     observe: ({ topic, headers, value }) => {
       if (topic === 'casefile' && headers['ce_type'] === 'sentinel.finding.v1') findings++
       if (topic !== 'incidents') return

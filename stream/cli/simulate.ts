@@ -3,6 +3,7 @@ import { RawProducer } from '../io/kafka/raw-producer.ts'
 import { withAdmin } from '../io/kafka/topics.ts'
 import { createTraffic } from '../simulate/simulator.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
 
 const flags = {
@@ -68,8 +69,8 @@ const bulkStepMs = 600_000
 
 async function run(context: CommandContext<typeof flags>): Promise<number> {
   const { flags: given, terminal, signal } = context
-  const { config } = await load(context)
-  const kafka = createKafka(config.kafka, () => {})
+  const loaded = await load(context)
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   const counts = await withAdmin(kafka, async (admin) => {
     const wanted = ['logs', 'predictions'].map((name) => `${given.prefix}${name}`)
     const existing = await admin.listTopics()

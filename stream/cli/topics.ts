@@ -1,11 +1,22 @@
 import { brokerTopic, topicNames } from '../contract/topics.ts'
 import { createKafka } from '../io/kafka/client.ts'
 import { ensureTopics, offsetRanges, withAdmin } from '../io/kafka/topics.ts'
+import { kafkaAclsCommand, workerPermissions } from '../permissions.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
 import { topicPlan } from './worker.ts'
 
-const flags = { create: { type: 'boolean', description: 'Make those of ours that are missing' } } as const
+const flags = {
+  create: { type: 'boolean', description: 'Make those of ours that are missing' },
+  acls: { type: 'boolean', description: 'Print the ACLs that a worker needs, as kafka-acls commands; asks no broker' },
+  principal: {
+    type: 'text',
+    value: 'PRINCIPAL',
+    default: 'User:sentinel',
+    description: 'Whom the ACLs are for',
+  },
+} as const
 
 /** Shows the topics that a configuration reads and writes. */
 export const topics = defineCommand({
@@ -17,6 +28,7 @@ export const topics = defineCommand({
   examples: [
     { line: 'sentinel topics', what: 'what is there' },
     { line: 'sentinel topics --create', what: 'makes ours before the first run' },
+    { line: 'sentinel topics --acls --principal User:sentinel', what: 'what the worker has to be allowed' },
   ],
   exitCodes: { 1: 'some topic is missing' },
   run,
@@ -24,8 +36,21 @@ export const topics = defineCommand({
 
 async function run(context: CommandContext<typeof flags>): Promise<number> {
   const { terminal, flags: given } = context
-  const { config } = await load(context)
-  const kafka = createKafka(config.kafka, () => {})
+  const loaded = await load(context)
+  const { config } = loaded
+  if (given.acls) {
+    const permissions = workerPermissions({
+      prefix: config.topics.prefix,
+      groupPrefix: config.kafka.groupPrefix,
+      sources: config.sources.map(({ topic }) => topic),
+    })
+    for (const permission of permissions) {
+      terminal.print(`# ${permission.use}`)
+      terminal.print(kafkaAclsCommand(permission, given.principal ?? 'User:sentinel'))
+    }
+    return 0
+  }
+  const kafka = createKafka(kafkaConnection(loaded), () => {})
   const listed = [
     ...config.sources.map(({ name, topic }) => ({ role: `source ${name}`, topic })),
     ...topicNames.map((name) => ({ role: name, topic: brokerTopic(name, config.topics.prefix) })),

@@ -4,24 +4,43 @@ import type { Telemetry } from '../telemetry.ts'
 
 const outcomes = ['accepted', 'rejected', 'late', 'skewed'] as const
 
-/** Counts of a task object that were told already; a recovered task counts anew. */
-const told = new WeakMap<object, Record<(typeof outcomes)[number], number>>()
+interface Told {
+  readonly read: number
+  readonly counts: Readonly<Record<(typeof outcomes)[number], number>>
+  readonly overflow: Readonly<{ rows: number; values: number }>
+}
 
-export function sampleMetrics(pipeline: KafkaPipeline, telemetry: Telemetry): void {
+const nothing: Told = {
+  read: 0,
+  counts: { accepted: 0, rejected: 0, late: 0, skewed: 0 },
+  overflow: { rows: 0, values: 0 },
+}
+
+/** Counts of a task object that were told already; a recovered task counts anew. */
+const told = new WeakMap<object, Told>()
+
+export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'>, telemetry: Telemetry): void {
   for (const [key, { runner }] of pipeline.ingest()) {
     const source = runner.context.writer.split('/')[1]!
     const partition = Number(key.slice(key.lastIndexOf('/') + 1))
-    const { counts, openPanes, watermarkMs } = runner.task
-    const before = told.get(runner) ?? { accepted: 0, rejected: 0, late: 0, skewed: 0 }
+    const { counts, read, held, openPanes, overflow = nothing.overflow, watermarkMs } = runner.task
+    const before = told.get(runner) ?? nothing
     for (const outcome of outcomes) {
-      telemetry.positions({ source, outcome, count: counts[outcome] - before[outcome] })
+      telemetry.positions({ source, outcome, count: counts[outcome] - before.counts[outcome] })
     }
-    told.set(runner, { ...counts })
-    telemetry.openPanes({ source, partition, panes: openPanes })
-    telemetry.watermark({ stage: 'ingest', task: `${source}/${partition}`, watermarkMs })
+    telemetry.positionsRead({ source, count: read - before.read })
+    const { rows, values } = before.overflow
+    telemetry.overflowed({ source, rows: overflow.rows - rows, values: overflow.values - values })
+    told.set(runner, { read, counts: { ...counts }, overflow: { ...overflow } })
+    const task = `${source}/${partition}`
+    telemetry.sourceTask({ source, partition, panes: openPanes, held })
+    telemetry.watermark({ stage: 'ingest', task, watermarkMs })
+    telemetry.outbox({ stage: 'ingest', task, records: runner.pendingCount })
   }
-  for (const [name, { runner }] of pipeline.judging()) {
+  for (const [name, { runner, unstored, isWaiting }] of pipeline.judging()) {
     const [stage, task] = name.split('/') as ['detect' | 'respond', string]
     telemetry.watermark({ stage, task, watermarkMs: runner.task.watermarkMs })
+    telemetry.outbox({ stage, task, records: runner.pendingCount })
+    telemetry.unstored({ task: name, records: unstored, isWaiting })
   }
 }

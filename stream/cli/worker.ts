@@ -2,16 +2,19 @@
 import { dirname, join, resolve } from 'node:path'
 import type { Config, LoadedConfig } from '../config.ts'
 import type { Decision } from '../contract/case.ts'
+import type { Incident } from '../contract/incident.ts'
 import type { Emission } from '../contract/stage.ts'
 import type { TopicName } from '../contract/topics.ts'
 import { SentinelError } from '../errors.ts'
-import { type Component, createHealth } from '../io/http/health.ts'
+import { type Component, createHealth, type Health } from '../io/http/health.ts'
 import { resolveSigningKey } from '../io/http/keys.ts'
 import { type HttpServer, startHttpServer } from '../io/http/server.ts'
 import { resolveToken } from '../io/http/token.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
+import type { Failpoint } from '../io/kafka/failpoint.ts'
 import { KafkaPipeline } from '../io/kafka/pipeline.ts'
 import type { Cadence } from '../io/kafka/pipeline-options.ts'
+import { declaredKeys, isValidEverywhere } from '../io/kafka/signing-keys.ts'
 import { ensureIncarnations, ensureTopics, type Incarnations, type TopicPlan, withAdmin } from '../io/kafka/topics.ts'
 import { postgresCheckpointStore } from '../io/postgres/checkpoint-store.ts'
 import { postgresConfigurationStore } from '../io/postgres/configurations.ts'
@@ -20,10 +23,17 @@ import { createPool, type Pool } from '../io/postgres/pool.ts'
 import { postgresReadModel } from '../io/postgres/read-model.ts'
 import { pingDatabase } from '../io/postgres/schema.ts'
 import { createSink, type Sink } from '../io/postgres/sink.ts'
-import type { ReadModel } from '../read-model.ts'
+import { storedKeys } from '../io/postgres/stored-keys.ts'
+import type { RegistrySchemas } from '../io/registry/registry.ts'
+import { createTracing, type Tracing } from '../io/tracing/tracing.ts'
+import type { Page, ReadModel } from '../read-model.ts'
+import type { Schemas } from '../runtime/schemas.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { StageName } from '../topology.ts'
+import { AuditWatch } from './audit-watch.ts'
+import { jwtVerifier, kafkaConnection } from './connections.ts'
 import { packageVersion } from './package-file.ts'
+import { openRegistry } from './registry.ts'
 import { sampleMetrics } from './worker-metrics.ts'
 
 export interface WorkerOptions {
@@ -37,13 +47,16 @@ export interface WorkerOptions {
   /** Told of each emission that goes out. */
   readonly observe?: (emission: Emission) => void
   readonly onFatal: (error: SentinelError) => void
+  /** Only in tests. */
+  readonly failpoint?: Failpoint
   /** Ends the waiting for a topic. */
   readonly signal?: AbortSignal
 }
 
 export interface Worker {
   readonly api: HttpServer
-  readonly token: string
+  /** Of the local operator; null where only JWTs count. */
+  readonly token: string | null
   readonly readModel: ReadModel
   readonly pipeline: KafkaPipeline
   readonly kafka: Kafka
@@ -55,6 +68,9 @@ export interface Worker {
 const hourMs = 3_600_000
 const pingEveryMs = 5_000
 const sampleEveryMs = 1_000
+const openIncidentsEveryMs = 30_000
+/** Pages of open incidents that are looked at, at most (count); what is beyond them this process tells of as it hears. */
+const openIncidentPagesMax = 10
 
 /** Topics of ours as a configuration plans them. */
 export function topicPlan(config: Config): TopicPlan {
@@ -78,9 +94,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       'DATABASE_URL is not set: detect and respond keep their checkpoints in PostgreSQL. Set it to postgres://user:password@host:port/database.',
     )
   }
-  const used: Component[] = ['broker', 'database', ...roles]
+  const registry = openRegistry(loaded)
+  const used: Component[] = ['broker', 'database', ...(registry === undefined ? [] : ['registry' as const]), ...roles]
   const health = createHealth(used, (state) => telemetry.componentChanged(state))
-  const kafka = createKafka(config.kafka, (level, text) => {
+  const kafka = createKafka(kafkaConnection(loaded), (level, text) => {
     if (level === 'error') telemetry.failed(new SentinelError('BROKER_UNAVAILABLE', text), { willRetry: true })
   })
   const pool = createPool({
@@ -88,7 +105,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     onIdleError: (error) => telemetry.failed(error, { willRetry: true }),
   })
   // what was begun, to be ended in the reverse order
-  const began: (() => Promise<void>)[] = [() => pool.end()]
+  // a statement that a silent database never answers does not hold up a stop
+  const began: (() => Promise<void>)[] = [() => Promise.race([pool.end(), timeout(500)]).catch(() => {})]
   const unwind = async () => {
     for (const end of began.splice(0).reverse()) await end()
   }
@@ -103,10 +121,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await withAdmin(kafka, (admin) => ensureTopics(admin, plan))
     const sources = await presentSources(options, kafka)
     const incarnations = await ensureIncarnations(kafka, plan, [{ keyId: key.keyId, spki: key.spki }])
-    checkKey(key.keyId, incarnations.publicKeys, folder)
+    await checkKey(key.keyId, { kafka, pool, config, publicKeys: incarnations.publicKeys, folder })
     health.set('broker', { ready: true, detail: 'connected' })
-    const readModel = postgresReadModel(pool, schema)
+    const readModel = postgresReadModel(readerPool(options, began) ?? pool, schema)
     const sink = createSink(pool, schema)
+    const { failpoint } = options
+    const tracing = startTracing(config, telemetry)
+    if (tracing !== undefined) began.push(() => tracing.close())
     const pipeline = new KafkaPipeline({
       kafka,
       pipeline: { sources, detect: config.detect, respond: config.respond, digests: loaded.digests },
@@ -114,47 +135,68 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       incarnations,
       groupPrefix: config.kafka.groupPrefix,
       roles,
-      checkpoints: postgresCheckpointStore(pool, schema),
+      checkpoints: postgresCheckpointStore(
+        pool,
+        schema,
+        failpoint && ((task) => failpoint(`${task.split('/')[0]}/checkpoint/within`)),
+      ),
+      configurations: postgresConfigurationStore(pool, schema),
+      allSources: config.sources,
+      signer: key,
       sink: roles.includes('store') ? sinkPorts(sink, telemetry) : null,
+      schemas: registry === undefined ? undefined : reported(registry, health, telemetry),
       clock: Date.now,
       onFatal: options.onFatal,
       telemetry,
+      traces: tracing,
       observe: (emission) => {
         telemetry.emitted(emission.topic, emission.body)
+        tracing?.emitted(emission)
         options.observe?.(emission)
       },
       ...(options.cadence === undefined ? {} : { cadence: options.cadence }),
+      failpoint,
     })
     const tokenPath = join(folder, 'token')
     const { terminal, print } = options
-    const { token, from } = await resolveToken({ given: secrets.token, terminal, print, path: tokenPath })
-    if (from === 'file') telemetry.tokenKept({ path: tokenPath })
+    const local = config.http.localOperator
+      ? await resolveToken({ given: secrets.token, terminal, print, path: tokenPath })
+      : null
+    if (local?.from === 'file') telemetry.tokenKept({ path: tokenPath })
+    const verifyJwt = await jwtVerifier(loaded)
     // the port first: a second worker that finds it taken does not disturb the groups
     const api = await startHttpServer({
       host: config.http.host,
       port: config.http.port,
-      token,
+      token: local?.token ?? null,
+      ...(verifyJwt === undefined ? {} : { verifyJwt }),
+      allowedHosts: config.http.allowedHosts,
+      behindTls: config.http.behindTls,
+      rateLimit: config.http.rateLimit,
       readModel,
       key,
       health,
       telemetry,
       now: Date.now,
-      append: (decision) => pipeline.append(decisionEmission(decision), 'api'),
+      append: async (decision) => {
+        const emission = decisionEmission(decision)
+        await pipeline.append(emission, 'api')
+        tracing?.emitted(emission)
+      },
     })
     began.push(() => api.close())
-    for (const incident of (await readModel.incidents({ status: 'open' }, { limit: 200 })).incidents) {
-      telemetry.incidentChanged(incident)
-    }
+    await tellOpenIncidents(readModel, telemetry)
     began.push(() => pipeline.stop())
     await pipeline.start()
     const timers = [
-      setInterval(() => void ping(pool, kafka, health), pingEveryMs),
+      setInterval(() => void ping({ pool, kafka, registry }, health), pingEveryMs),
       setInterval(() => {
         for (const [stage, ready] of pipeline.status()) {
           health.set(stage, { ready, detail: ready ? 'running' : 'recovering its partitions' })
         }
         sampleMetrics(pipeline, telemetry)
       }, sampleEveryMs),
+      setInterval(() => void tellOpenIncidents(readModel, telemetry).catch(() => {}), openIncidentsEveryMs),
       setInterval(() => void dropOld(sink, config, telemetry), hourMs),
     ]
     began.push(async () => {
@@ -163,7 +205,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     telemetry.started({ version: packageVersion(), roles })
     return {
       api,
-      token,
+      token: local?.token ?? null,
       readModel,
       pipeline,
       kafka,
@@ -181,6 +223,47 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
   }
 }
 
+/** Connections of the role that only reads, where there is one: what the API is asked can change nothing then. */
+function readerPool({ loaded, telemetry }: WorkerOptions, began: (() => Promise<void>)[]): Pool | null {
+  const url = loaded.secrets.databaseReaderUrl
+  if (url === undefined) return null
+  const pool = createPool({
+    url,
+    maxConnections: 4,
+    applicationName: 'sentinel-stream-api',
+    onIdleError: (error) => telemetry.failed(error, { willRetry: true }),
+  })
+  began.push(() => pool.end())
+  return pool
+}
+
+function startTracing({ tracing }: Config, telemetry: Telemetry): Tracing | undefined {
+  const { endpoint, ratio, serviceName } = tracing
+  if (endpoint === undefined) return undefined
+  return createTracing({
+    endpoint,
+    ratio,
+    serviceName,
+    version: packageVersion(),
+    now: Date.now,
+    onSpans: (outcome, count) => telemetry.spans({ outcome, count }),
+  })
+}
+
+/** Other processes open and close incidents too: the store knows of all. A failure shows as that of the database. */
+async function tellOpenIncidents(readModel: ReadModel, telemetry: Telemetry): Promise<void> {
+  const open: Incident[] = []
+  let after: string | null = null
+  for (let pages = 0; pages < openIncidentPagesMax; pages++) {
+    const page: Page = { limit: 200, ...(after === null ? {} : { after }) }
+    const { incidents, next } = await readModel.incidents({ status: 'open' }, page)
+    open.push(...incidents)
+    if (next === null) return telemetry.openIncidents(open)
+    after = next
+  }
+  for (const incident of open) telemetry.incidentChanged(incident)
+}
+
 /** What each digest stands for: a checkpoint and an id name one. */
 async function keepConfigurations(pool: Pool, { config, digests }: LoadedConfig): Promise<void> {
   const store = postgresConfigurationStore(pool, config.database.schema)
@@ -192,12 +275,22 @@ async function keepConfigurations(pool: Pool, { config, digests }: LoadedConfig)
 }
 
 /** @throws CONFIGURATION_INVALID for a key whose decisions respond would refuse */
-function checkKey(keyId: string, known: Incarnations['publicKeys'], folder: string): void {
-  if (known === null || known.some((key) => key.keyId === keyId)) return
+async function checkKey(
+  keyId: string,
+  known: { kafka: Kafka; pool: Pool; config: Config; publicKeys: Incarnations['publicKeys']; folder: string },
+): Promise<void> {
+  const { kafka, pool, config, publicKeys, folder } = known
+  const stored = await storedKeys(pool, config.database.schema, config.topics.partitions.casefile)
+  if (stored !== null && isValidEverywhere(stored, keyId)) return
+  if (publicKeys === null) return
+  // newer than the checkpoints, or not valid: the log knows
+  const keys = await declaredKeys(kafka, config.topics.prefix)
+  if (isValidEverywhere(keys, keyId)) return
+  const valid = Object.keys(keys[0]!).filter((id) => isValidEverywhere(keys, id))
   throw new SentinelError(
     'CONFIGURATION_INVALID',
-    `Decisions would be signed by key ${keyId}, but these topics were made for ${known.map((key) => key.keyId).join(', ')}: ` +
-      `no approval would count. Set SENTINEL_SIGNING_KEY to that key, or bring back signing-key.pem in ${folder}.`,
+    `Decisions would be signed by key ${keyId}, but the keys that count here are ${valid.join(', ')}: ` +
+      `no approval would count. Set SENTINEL_SIGNING_KEY to one of them, or bring back signing-key.pem in ${folder}.`,
   )
 }
 
@@ -217,7 +310,7 @@ async function presentSources({ loaded, telemetry, signal }: WorkerOptions, kafk
       const names = missing.map(({ topic }) => topic).join(', ')
       throw new SentinelError(
         'CONFIGURATION_INVALID',
-        `There is no topic ${names} on the broker. Make it, or take the source out of the configuration.`,
+        `There is no topic ${names} on the broker, or this worker may not see it. Make it, grant Read on it, or take the source out of the configuration.`,
       )
     }
     const present = sources.filter(({ topic }) => topics.has(topic))
@@ -237,6 +330,7 @@ function decisionEmission(decision: Decision) {
 }
 
 function sinkPorts(sink: Sink, telemetry: Telemetry) {
+  const auditWatch = new AuditWatch()
   return {
     start: async (topic: TopicName, partition: number) => (await sink.offsets()).get(`${topic}/${partition}`) ?? null,
     reset: (topic: TopicName, partition: number, nextOffset: number) => sink.reset({ topic, partition, nextOffset }),
@@ -244,15 +338,41 @@ function sinkPorts(sink: Sink, telemetry: Telemetry) {
       async write(records: Parameters<Sink['write']>[0]['records']) {
         const startedMs = performance.now()
         const { stored, skipped, unreadable } = await sink.write({ topic, partition, records })
-        telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs: performance.now() - startedMs })
+        const durationMs = performance.now() - startedMs
+        telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs, newest: records.at(-1) })
+        if (topic === 'audit') for (const broken of auditWatch.take(records)) telemetry.auditBroken(broken)
       },
     }),
   }
 }
 
-/** Looks at the database and the broker; a look that hangs is an answer too. */
-async function ping(pool: Pool, kafka: Kafka, health: ReturnType<typeof createHealth>): Promise<void> {
-  const look = async (component: 'database' | 'broker', ask: () => Promise<unknown>) => {
+/** Tells at once of a registry that does not answer: partitions wait for it. */
+function reported(registry: RegistrySchemas, health: Health, telemetry: Telemetry): Schemas {
+  return {
+    known: (id) => registry.known(id),
+    ask: async (id) => {
+      try {
+        const answer = await registry.ask(id)
+        health.set('registry', { ready: true, detail: 'connected' })
+        return answer
+      } catch (error) {
+        health.set('registry', { ready: false, detail: 'does not answer' })
+        telemetry.failed(error, { stage: 'ingest', willRetry: true })
+        throw error
+      }
+    },
+  }
+}
+
+interface Services {
+  readonly pool: Pool
+  readonly kafka: Kafka
+  readonly registry: RegistrySchemas | undefined
+}
+
+/** Looks at what the worker needs; a look that hangs is an answer too. */
+async function ping({ pool, kafka, registry }: Services, health: Health): Promise<void> {
+  const look = async (component: 'database' | 'broker' | 'registry', ask: () => Promise<unknown>) => {
     try {
       await Promise.race([ask(), timeout(4_000)])
       health.set(component, { ready: true, detail: 'connected' })
@@ -263,6 +383,7 @@ async function ping(pool: Pool, kafka: Kafka, health: ReturnType<typeof createHe
   const admin = kafka.admin({ retry: { retries: 0 } })
   await Promise.all([
     look('database', () => pingDatabase(pool)),
+    registry === undefined ? undefined : look('registry', () => registry.subjects()),
     look('broker', async () => {
       await admin.connect()
       await admin.describeCluster()

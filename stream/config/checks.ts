@@ -1,6 +1,7 @@
 /** What no schema of one key can hold: rules between keys, and names that other files declare. */
 import type { DetectConfig, RespondConfig, SourceConfig, VoteRule } from '../contract/configuration.ts'
 import { entityKind } from '../contract/pane.ts'
+import { isReservedTenant, reservedTenantPrefix } from '../contract/tenant.ts'
 import { brokerTopic, type TopicName, topicNames } from '../contract/topics.ts'
 import { type AnyDetector, detectors } from '../detect/detectors/registry.ts'
 import { ownedTopics, topology } from '../topology.ts'
@@ -16,7 +17,18 @@ export interface Draft {
   readonly givenOptions?: DetectConfig['detectors']
   readonly respond?: RespondConfig
   readonly topics?: { readonly prefix: string; readonly partitions: Readonly<Record<TopicName, number>> }
-  readonly http?: { readonly host: string }
+  readonly http?: {
+    readonly host: string
+    readonly localOperator: boolean
+    readonly auth?: { readonly jwksUrl?: string | undefined; readonly keysFile?: string | undefined } | undefined
+  }
+  readonly kafka?: {
+    readonly tls?: { readonly cert?: string | undefined; readonly key?: string | undefined } | undefined
+    readonly sasl?: { readonly mechanism: string; readonly username?: string | undefined } | undefined
+  }
+  readonly schemaRegistry?: { readonly url?: string | undefined } | undefined
+  /** Whether the environment has the password of kafka.sasl. */
+  readonly hasSaslPassword?: boolean
 }
 
 export interface Checked {
@@ -35,10 +47,57 @@ export function crossCheck(draft: Draft): Checked {
   checkVotes(draft, problems)
   const options = detectorOptions(draft, problems, warnings)
   checkRespond(draft, problems, warnings)
+  checkSecurity(draft, problems, warnings)
+  if (draft.schemaRegistry !== undefined && draft.schemaRegistry.url === undefined) {
+    problems.push({ path: ['schemaRegistry', 'url'], text: 'is missing; or set SCHEMA_REGISTRY_URL' })
+  }
   if (draft.http !== undefined && !['127.0.0.1', '::1', 'localhost'].includes(draft.http.host)) {
     warnings.push(`http.host ${draft.http.host}: other machines reach the API; put TLS in front of it`)
   }
   return { problems, warnings, detectors: options }
+}
+
+/** Several have to agree: then the API must know persons, and nobody may count twice. */
+function checkApprovals({ respond, http }: Draft, problems: Problem[]): void {
+  const required = respond?.approvals.required ?? 1
+  if (required <= 1 || http === undefined) return
+  const path = ['respond', 'approvals', 'required']
+  if (http.auth === undefined) {
+    const text = `found ${required}; allowed: 1, because without http.auth the API knows one person, who holds its token`
+    problems.push({ path, text })
+  } else if (http.localOperator) {
+    const text = `found ${required}; allowed: 1 while http.localOperator is true, because who holds that token beside one of their own would count twice`
+    problems.push({ path, text })
+  }
+}
+
+function checkSecurity(draft: Draft, problems: Problem[], warnings: string[]): void {
+  const { http, kafka } = draft
+  checkApprovals(draft, problems)
+  if (http?.auth !== undefined && (http.auth.jwksUrl === undefined) === (http.auth.keysFile === undefined)) {
+    const text = 'allowed: one of jwksUrl and keysFile, so that signatures can be verified'
+    problems.push({ path: ['http', 'auth'], text })
+  }
+  if (http !== undefined && !http.localOperator && http.auth === undefined) {
+    problems.push({
+      path: ['http', 'localOperator'],
+      text: 'found false; allowed: true, or nobody could ask; http.auth names an issuer',
+    })
+  }
+  const { tls, sasl } = kafka ?? {}
+  if (tls !== undefined && (tls.cert === undefined) !== (tls.key === undefined)) {
+    problems.push({ path: ['kafka', 'tls'], text: 'allowed: cert and key together, or neither' })
+  }
+  if (sasl === undefined) return
+  if (sasl.username === undefined) {
+    problems.push({ path: ['kafka', 'sasl', 'username'], text: 'is missing; or set KAFKA_SASL_USERNAME' })
+  }
+  if (draft.hasSaslPassword === false) {
+    warnings.push('kafka.sasl takes a password: set KAFKA_SASL_PASSWORD in the environment before anything connects')
+  }
+  if (sasl.mechanism === 'plain' && tls === undefined) {
+    warnings.push('kafka.sasl plain without kafka.tls: the password crosses the network in the clear')
+  }
 }
 
 function checkSources({ sources = [], topics }: Draft, problems: Problem[]): void {
@@ -62,6 +121,13 @@ function checkSources({ sources = [], topics }: Draft, problems: Problem[]): voi
       problems.push({
         path: [...path, 'topic'],
         text: `found "${source.topic}", a topic that we write; allowed: topics of yours`,
+      })
+    }
+    // the audit of what belongs to no tenant has chains of such names, see ownTenant in respond/audit.ts
+    if (isReservedTenant(source.tenant)) {
+      problems.push({
+        path: [...path, 'tenant'],
+        text: `found "${source.tenant}"; allowed: names that do not begin with ${reservedTenantPrefix}`,
       })
     }
     if (source.pane < 1) problems.push({ path: [...path, 'pane'], text: 'found 0; allowed: a duration above 0' })
@@ -196,12 +262,6 @@ function detectorOptions(draft: Draft, problems: Problem[], warnings: string[]):
 
 function checkRespond({ respond }: Draft, problems: Problem[], warnings: string[]): void {
   if (respond === undefined) return
-  if (respond.approvals.required > 1) {
-    problems.push({
-      path: ['respond', 'approvals', 'required'],
-      text: `found ${respond.approvals.required}; allowed: 1, because the API knows one person, who holds its token`,
-    })
-  }
   for (const [entity, needed] of Object.entries(respond.dependsOn)) {
     const path = ['respond', 'dependsOn', entity]
     checkEntity(entity, path, problems)

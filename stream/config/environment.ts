@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { nearest } from './nearest.ts'
 import type { Problem } from './problem.ts'
+import { isRegistryUrl } from './registry-url.ts'
 
 /** Variables as a process has them. */
 export type Variables = Readonly<Record<string, string | undefined>>
@@ -21,6 +22,19 @@ export const environmentSchema = z.object({
     .refine((text) => /^postgres(ql)?:\/\/./.test(text), 'postgres://user:password@host:port/database')
     .optional()
     .describe('PostgreSQL or TimescaleDB: postgres://user:password@host:port/database'),
+  DATABASE_READER_URL: z
+    .string()
+    .refine((text) => /^postgres(ql)?:\/\/./.test(text), 'postgres://user:password@host:port/database')
+    .optional()
+    .describe('The same database by a role that only reads: what the API asks by; DATABASE_URL where absent'),
+  KAFKA_SASL_USERNAME: z.string().optional().describe('Comes before kafka.sasl.username'),
+  KAFKA_SASL_PASSWORD: z.string().optional().describe('Password of kafka.sasl'),
+  SCHEMA_REGISTRY_URL: z
+    .string()
+    .refine(isRegistryUrl, 'http://host:port/path or https://…, without user and password')
+    .optional()
+    .describe("Where Confluent's schema registry API begins; comes before schemaRegistry.url"),
+  SCHEMA_REGISTRY_PASSWORD: z.string().optional().describe('Password of schemaRegistry.username'),
   SENTINEL_TOKEN: z
     .string()
     .min(TOKEN_LENGTH_MIN, `at least ${TOKEN_LENGTH_MIN} characters`)

@@ -50,6 +50,10 @@ export class Child {
     })
   }
 
+  get pid(): number {
+    return this.process.pid!
+  }
+
   /** Waits for a line of its output. @throws with what it said instead, when it ends or is silent for too long */
   async says(pattern: RegExp, withinMs = 30_000): Promise<RegExpExecArray> {
     return until(
@@ -96,14 +100,13 @@ export class Child {
 /** So short that every life of a process leaves commits and checkpoints behind, and work that they do not hold. */
 const shortCadence: Partial<Cadence> = { commitEveryMs: 200, checkpointEveryMs: 500, tickEveryMs: 3_600_000 }
 
-export function workerProcess(configPath: string, cadence: Partial<Cadence> = shortCadence): Child {
-  return new Child([
-    '--import',
-    'tsx',
-    join(import.meta.dirname, 'worker-main.ts'),
-    configPath,
-    JSON.stringify(cadence),
-  ])
+export function workerProcess(
+  configPath: string,
+  cadence: Partial<Cadence> = shortCadence,
+  env: Record<string, string> = {},
+): Child {
+  const args = ['--import', 'tsx', join(import.meta.dirname, 'worker-main.ts'), configPath, JSON.stringify(cadence)]
+  return new Child(args, { env })
 }
 
 /** The command line, from its sources. */

@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { topicNames } from '../../stream/contract/topics.ts'
 import { offsetRanges } from '../../stream/io/kafka/topics.ts'
+import { writeConfig } from '../small-config.ts'
 import { sentinel } from './child.ts'
-import { createWorld, ownNames, servicesMissing, testFolder, writeConfig } from './world.ts'
+import { createWorld, ownNames, servicesMissing, testFolder } from './world.ts'
 
 describe.skipIf(servicesMissing)('the command line', () => {
   it('makes topics and tables, and finds nothing wrong then', async () => {

@@ -9,8 +9,9 @@ import { RawProducer } from '../../stream/io/kafka/raw-producer.ts'
 import { offsetRanges } from '../../stream/io/kafka/topics.ts'
 import type { SourceInput } from '../driver.ts'
 import { smallTraffic, startMs } from '../runtime/small-world.ts'
+import { writeConfig } from '../small-config.ts'
 import { sentinel, workerProcess } from './child.ts'
-import { createWorld, servicesMissing, until, type World, writeConfig } from './world.ts'
+import { createWorld, servicesMissing, until, type World } from './world.ts'
 
 describe.skipIf(servicesMissing)('sentinel replay', () => {
   it('gives every incident record of the live run again, and touches nothing', async () => {

@@ -3,13 +3,12 @@
  * input undisturbed in memory to compare with, and waits that are bounded and say what they wait for.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Admin } from 'kafkajs'
 import { inject, onTestFinished } from 'vitest'
-import { stringify } from 'yaml'
 import { type LoadedConfig, loadConfig } from '../../stream/config.ts'
 import type { LogRecord } from '../../stream/contract/stage.ts'
 import { brokerTopic, type TopicName, topicNames } from '../../stream/contract/topics.ts'
@@ -22,7 +21,9 @@ import { LocalPipeline } from '../../stream/runtime/local.ts'
 import { stageNames } from '../../stream/topology.ts'
 import type { SourceInput } from '../driver.ts'
 import { freshSchemaName, testPool } from '../io/database.ts'
-import { smallPipeline, sourcePartitions } from '../runtime/small-world.ts'
+import { lags } from '../lags.ts'
+import { sourcePartitions } from '../runtime/small-world.ts'
+import { writeConfig } from '../small-config.ts'
 
 export const brokers = inject('kafkaBrokers')
 export const databaseUrl = inject('databaseUrl')
@@ -185,79 +186,6 @@ export async function readTopic({ kafka, admin }: Names, topic: string): Promise
   const records: LogRecord[] = []
   await readRanges(kafka, ranges, (record) => void records.push(record))
   return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
-}
-
-/** Writes the small world's configuration, and its runbook, into a folder. @returns the path */
-export async function writeConfig(
-  folder: string,
-  file: string,
-  options: { prefix: string; schema: string; respond?: object; detect?: object },
-): Promise<string> {
-  const { sources, detect, respond } = smallPipeline()
-  const { prefix, schema } = options
-  const runbooks = await Promise.all(
-    respond.runbooks.map(async (runbook) => {
-      const name = `${runbook.name}.yaml`
-      await writeFile(join(folder, name), stringify(runbook))
-      return name
-    }),
-  )
-  const text = stringify({
-    // no partition falls silent while a test runs: what is declared idle depends on the wall clock
-    sources: sources.map((source) => ({ ...source, topic: `${prefix}${source.topic}`, idleAfter: '1h' })),
-    detect: { ...detect, ...options.detect },
-    respond: { ...respond, ...options.respond, runbooks },
-    topics: { prefix, partitions: { panes: 2, casefile: 2 } },
-    database: { schema },
-    http: { port: 0 },
-    log: { format: 'json', level: 'info' },
-    stateFolder: join(folder, 'state'),
-  })
-  const path = join(folder, file)
-  await writeFile(path, text)
-  return path
-}
-
-/** Where a stage has not reached the end of what it reads, a line each. */
-async function lags(
-  { prefix, schema, admin, pool }: Names,
-  { config: { kafka, sources } }: LoadedConfig,
-): Promise<string[]> {
-  const behind: string[] = []
-  const ends = async (topic: string) => ((await offsetRanges(admin, topic)) ?? []).map(({ high }) => high)
-  const tell = (what: string, at: number | undefined, end: number) => {
-    if ((at ?? 0) < end) behind.push(`${what} at ${at ?? 'nothing'} of ${end}`)
-  }
-  const topics = sources.map(({ topic }) => topic)
-  const commits = await admin.fetchOffsets({ groupId: `${prefix}${kafka.groupPrefix}.ingest`, topics })
-  for (const { topic, partitions } of commits) {
-    for (const [partition, end] of (await ends(topic)).entries()) {
-      const metadata = partitions.find((entry) => entry.partition === partition)?.metadata
-      const position = metadata ? (JSON.parse(metadata) as { position: number }).position : undefined
-      tell(`ingest ${topic}/${partition}`, position, end)
-    }
-  }
-  const stored = async (table: string, name: string) =>
-    new Map(
-      (await pool.query(`select ${name} as name, next_offset from ${schema}.${table}`)).rows.map((row) => [
-        row.name,
-        Number(row.next_offset),
-      ]),
-    )
-  const checkpoints = await stored('checkpoints', 'task')
-  for (const [stage, name] of [
-    ['detect', 'panes'],
-    ['respond', 'casefile'],
-  ] as const) {
-    for (const [partition, end] of (await ends(brokerTopic(name, prefix))).entries())
-      tell(`${stage}/${partition}`, checkpoints.get(`${stage}/${partition}`), end)
-  }
-  const offsets = await stored('sink_offsets', `topic || '/' || partition`)
-  for (const name of ['measurements', 'incidents', 'commands', 'audit', 'dead-letters'] as const) {
-    for (const [partition, end] of (await ends(brokerTopic(name, prefix))).entries())
-      tell(`store ${name}/${partition}`, offsets.get(`${name}/${partition}`), end)
-  }
-  return behind
 }
 
 /** Types of records whose ids and bytes the input alone decides, by the topic that they are on. */

@@ -144,6 +144,91 @@ export function readModelSuite(subject: Subject): void {
     expect((await readModel.entities({})).map(({ tenant }) => tenant)).toEqual(['default', 'other'])
   })
 
+  it('shows nobody what lies outside their tenants', async () => {
+    const { readModel, apply } = await subject()
+    const theirs = proposal({ tenant: 'b', commandId: idOf('command', 'b'), incidentId: idOf('incident', 'b') })
+    await apply(
+      'incidents',
+      logRecords([
+        incident({ remediations: [remediation()], tenant: 'default' }),
+        incident({ id: idOf('incident', 'b'), tenant: 'b', remediations: [remediation({}, theirs)] }),
+      ]),
+    )
+    await apply('measurements', logRecords([measurement(), measurement({ tenant: 'b' })]))
+    for (const tenants of [['default'], ['b'], ['default', 'b'], ['none'], []]) {
+      const seen = [
+        (await readModel.incidents({ tenants }, { limit: 10 })).incidents.map(({ tenant }) => tenant),
+        (await readModel.entities({ tenants })).map(({ tenant }) => tenant),
+        (await readModel.approvals(undefined, { tenants })).map(({ remediation: { proposal } }) => proposal.tenant),
+      ]
+      const expected = tenants.filter((tenant) => tenant !== 'none').sort()
+      for (const one of seen) expect([tenants, [...one].sort()]).toEqual([tenants, expected])
+    }
+    expect((await readModel.entities({ tenant: 'b', tenants: ['default'] })).length).toBe(0)
+    expect((await readModel.incidents({ tenant: 'b', tenants: ['default'] }, { limit: 10 })).incidents).toEqual([])
+  })
+
+  it('sums measurements up in the columns of a heatmap', async () => {
+    const { readModel, apply } = await subject()
+    const numeric = (count: number, mean: number, spread: number) => ({
+      kind: 'numeric' as const,
+      count,
+      nulls: 0,
+      mean,
+      standardDeviation: 1,
+      min: mean - spread,
+      max: mean + spread,
+      p50: mean,
+      p95: mean + spread / 2,
+      p99: mean + spread,
+    })
+    const one = (minute: number, latest: ReturnType<typeof numeric>, votes = [vote()]) => {
+      const base = measurement({ evaluationMs: noonMs + minute * minuteMs, votes })
+      return { ...base, features: [{ ...base.features[0]!, latest, window: latest }, base.features[1]!] }
+    }
+    const bodies = [
+      one(0, numeric(10, 4, 2), [vote({ status: 'warning', score: 2 })]),
+      one(4, numeric(30, 8, 6), [vote({ status: 'drift', score: 5 }), vote({ vote: 'errors', problem: 'errors' })]),
+      one(9, numeric(0, 0, 0)),
+      one(10, numeric(4, 1, 1)),
+      measurement({ entity: 'service:payment', source: 'logs', evaluationMs: noonMs, features: [], votes: [] }),
+      measurement({ tenant: 'other' }),
+    ]
+    await apply('measurements', logRecords([...bodies, bodies[0]!]))
+    const query = { tenant: 'default', fromMs: noonMs, toMs: noonMs + 60 * minuteMs, stepMs: 10 * minuteMs }
+    const { rows, truncated } = await readModel.heatmap({ ...query, cellsMax: 100 })
+    expect([truncated, rows.map(({ feature, cells }) => [feature, cells.length])]).toEqual([
+      false,
+      [
+        ['age', 2],
+        ['error', 2],
+      ],
+    ])
+    expect(rows[0]).toMatchObject({ entity: 'model:churn@3', source: 'predictions' })
+    const none = { hits: null, trials: null }
+    expect(rows[0]!.cells).toEqual([
+      {
+        ...none,
+        ...{ startMs: noonMs, evaluations: 3, rowCount: 40, status: 'drift', score: 5, driftScore: 5 },
+        ...{ mean: 7, min: 2, max: 14, p95: 11 },
+      },
+      {
+        ...none,
+        ...{ startMs: noonMs + 10 * minuteMs, evaluations: 1, rowCount: 4, status: 'stable', score: 0.5 },
+        ...{ driftScore: 0.5, mean: 1, min: 0, max: 2, p95: 1.5 },
+      },
+    ])
+    expect(rows[1]!.cells[0]).toMatchObject({ hits: 6, trials: 30, mean: null, driftScore: null, score: 0 })
+    const cut = await readModel.heatmap({ ...query, cellsMax: 3 })
+    expect([cut.truncated, cut.rows.map(({ feature }) => feature)]).toEqual([true, ['age']])
+    expect((await readModel.heatmap({ ...query, cellsMax: 2 })).truncated).toBe(true)
+    const chosen = await readModel.heatmap({ ...query, feature: 'error', entity: 'model:churn@3', cellsMax: 9 })
+    expect(chosen.rows.map(({ feature }) => feature)).toEqual(['error'])
+    expect((await readModel.heatmap({ ...query, tenant: 'none', cellsMax: 9 })).rows).toEqual([])
+    const shifted = await readModel.heatmap({ ...query, fromMs: noonMs + 1, toMs: noonMs + 5 * minuteMs, cellsMax: 9 })
+    expect(shifted.rows[0]!.cells.map(({ startMs, evaluations }) => [startMs, evaluations])).toEqual([[noonMs, 1]])
+  })
+
   it('reads the audit of one tenant in order', async () => {
     const { readModel, apply } = await subject()
     const entries = [0, 1, 2].map((sequence) => auditEntry(sequence))

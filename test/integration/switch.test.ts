@@ -1,0 +1,66 @@
+/** A changed configuration on a real broker and database: state is kept, and the switch is declared on the log. */
+import { readFile, writeFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { decodeJson } from '../../stream/contract/encoding.ts'
+import type { Measurement } from '../../stream/contract/finding.ts'
+import { smallTraffic } from '../runtime/small-world.ts'
+import { workerProcess } from './child.ts'
+import { createWorld, servicesMissing, undisturbed, until, type World } from './world.ts'
+
+describe.skipIf(servicesMissing)('a configuration that changed while no worker ran', { timeout: 180_000 }, () => {
+  it('takes over at a declared time: every slide is judged once, state is kept, checkpoints name it', async () => {
+    const world = await createWorld()
+    const input = smallTraffic(6)
+    const expected = undisturbed(world, input).measurements
+    const middle = Math.floor(input.length / 2)
+    await world.send(input.slice(0, middle))
+    const first = workerProcess(world.configPath)
+    await first.says(/^ready/m)
+    await world.settled()
+    expect((await first.terminate()).code, first.stderr).toBe(0)
+
+    const config = parse(await readFile(world.configPath, 'utf8')) as { detect: object; respond: object }
+    const changed = {
+      ...config,
+      detect: { ...config.detect, detectors: { rate: { minTrials: 10, warningScore: 1, driftScore: 2 } } },
+      respond: { ...config.respond, cooldown: '7s' },
+    }
+    await writeFile(world.configPath, stringify(changed))
+    const second = workerProcess(world.configPath)
+    await second.says(/^ready/m)
+    await world.send(input.slice(middle))
+    await until('all measurements', async () => (await measurements(world)).length >= expected.length, {
+      instead: async () =>
+        `${(await measurements(world)).length} of ${expected.length}: ${second.stderr.slice(-1_500)}`,
+    })
+    expect((await second.terminate()).code, second.stderr).toBe(0)
+    const slides = (all: readonly Measurement[]) =>
+      all.map(({ source, entity, evaluationMs, count }) => `${source} ${entity} ${evaluationMs} ${count}`).sort()
+    expect(slides(await measurements(world))).toEqual(
+      slides(expected.map(([, text]) => JSON.parse(text) as Measurement)),
+    )
+    const { rows } = await world.pool.query(`select task, digest from ${world.schema}.checkpoints order by task`)
+    const digests = new Map<string, Set<string>>()
+    for (const { task, digest } of rows as { task: string; digest: string }[]) {
+      const stage = task.split('/')[0]!
+      digests.set(stage, (digests.get(stage) ?? new Set()).add(digest))
+    }
+    expect([...digests].map(([stage, found]) => [stage, found.size])).toEqual([
+      ['detect', 1],
+      ['respond', 1],
+    ])
+    expect(digests.get('detect')!.has(world.loaded.digests.detect)).toBe(false)
+    expect(digests.get('respond')!.has(world.loaded.digests.respond)).toBe(false)
+
+    await writeFile(world.configPath, stringify({ ...changed, detect: { ...changed.detect, slide: '10s' } }))
+    const refused = workerProcess(world.configPath)
+    const { code, stderr } = await refused.end()
+    expect(code, stderr.slice(-3_000)).toBe(78)
+    expect(stderr).toMatch(/detect.slide cannot change while state is kept/)
+  })
+})
+
+async function measurements(world: World): Promise<Measurement[]> {
+  return (await world.read('measurements')).map(({ value }) => decodeJson(value!) as Measurement)
+}
