@@ -8,7 +8,7 @@ import { SentinelError } from '../../errors.ts'
 import { assignBySubscription } from './assigner.ts'
 import type { Failpoint } from './failpoint.ts'
 import { toLogRecord } from './record.ts'
-import { asGroupRefusal, refusalOf, unreadable } from './refusal.ts'
+import { asGroupRefusal, isGroupRefused, refusalOf, unreadable } from './refusal.ts'
 
 /** What a handler may ask of the group while it works. */
 export interface BatchContext {
@@ -81,6 +81,9 @@ export const stopMs = 3_000
 const leaveMs = 800
 /** Between two tries to join again when no coordinator was found. */
 const comeBackMs = 1_000
+/** Looks in a row at which a coordinator that is not found is taken for one that we may not see. */
+const refusalsMax = 3
+const refusalLookMs = 5_000
 /** So long a step may hold the process before others have a turn. */
 const turnMs = 20
 /** So long a partition rests whose next record cannot be taken yet. */
@@ -97,6 +100,8 @@ export class StageConsumer {
   private stopUntilMs = Number.POSITIVE_INFINITY
   private memberId = ''
   private joined = false
+  /** Looks in a row at which the coordinator was hidden from us. */
+  private refusals = 0
 
   constructor(options: StageConsumerOptions) {
     this.options = options
@@ -162,6 +167,8 @@ export class StageConsumer {
     this.joined = false
     this.commitOfBatch = null
     for (let error = cause; !this.stopping; ) {
+      this.refusals = (await this.isRefused()) ? this.refusals + 1 : 0
+      if (this.refusals === refusalsMax) return this.options.onFatal(await this.ended(error))
       this.options.onEvent('failed', `${this.options.groupId}: ${error.message}: it joins again`)
       await new Promise((resolve) => setTimeout(resolve, comeBackMs))
       try {
@@ -170,6 +177,13 @@ export class StageConsumer {
         error = again as Error
       }
     }
+  }
+
+  /** Whether a broker that answers hides the coordinator from us; one that is busy with an outage gives no answer. */
+  private async isRefused(): Promise<boolean> {
+    const { kafka, groupId } = this.options
+    const late = new Promise<boolean>((resolve) => setTimeout(resolve, refusalLookMs, false).unref())
+    return Promise.race([isGroupRefused(kafka, groupId), late])
   }
 
   /** Drains, stores and leaves the group. */
@@ -225,6 +239,7 @@ export class StageConsumer {
     const { memberId, memberAssignment: assignment } = payload
     this.options.failpoint?.('join/before')
     this.joined = true
+    this.refusals = 0
     this.commitOfBatch = null
     // another member id means that the session had expired: others may have owned the partitions in between
     const expired = memberId === this.memberId ? [] : [...this.slots.values()]
