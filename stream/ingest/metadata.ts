@@ -65,15 +65,15 @@ export function decodeMetadata(
       'INVARIANT_BROKEN',
       `the commit of ${where} at offset ${offset} was not written by this program (its metadata cannot be read: ` +
         `${JSON.stringify(text.slice(0, 80))}), so its open panes cannot be rebuilt. Was the group's offset set by hand? ` +
-        'Commit an offset that this program wrote, or give the source another name, so that it starts anew.',
+        'Commit an offset that this program wrote, or begin anew under another topics.prefix and database.schema.',
     )
   }
   if (metadata.digest !== digest) {
     throw new SentinelError(
       'CONFIGURATION_CHANGED',
       `the panes of ${where} were cut under configuration ${metadata.digest}, now it is ${digest}. Run with the former ` +
-        'settings of this source (format, tenant, pane, lateness, partitioning, skewAgreement), or give it another name, ' +
-        'so that it starts anew.',
+        'settings of this source (format, tenant, pane, lateness, partitioning, skewAgreement), or begin anew under ' +
+        'another topics.prefix and database.schema.',
     )
   }
   return metadata
