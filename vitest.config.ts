@@ -4,8 +4,10 @@ import { defineConfig } from 'vitest/config'
 const integrationFiles = ['test/integration/**/*.test.ts', 'test/e2e/**/*.test.ts']
 /** Two days of traffic for each of many seeds, in memory: minutes of both cores. */
 const storyFiles = ['test/story/**/*.test.ts']
-/** Brokers and databases of their own, killed: minutes. */
-const chaosFiles = ['test/chaos/**/*.test.ts']
+/** Brokers and databases of their own, and processes that are killed: minutes. */
+const chaosFiles = ['test/chaos/kills.test.ts']
+/** The same, with brokers and databases that stay away: `npm run test:outage`, not a part of `npm test`. */
+const outageFiles = ['test/chaos/outage.test.ts']
 
 // .ci/run counts from these reports: a file for each vitest process, as `npm test` starts three
 const reports = process.env['SENTINEL_TEST_REPORTS']
@@ -24,23 +26,25 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...integrationFiles, ...storyFiles, ...chaosFiles],
+          exclude: [...integrationFiles, ...storyFiles, ...chaosFiles, ...outageFiles],
         },
       },
       {
         extends: true,
         test: { name: 'story', include: storyFiles, testTimeout: 300_000 },
       },
-      {
-        extends: true,
+      ...[
+        { name: 'chaos', include: chaosFiles },
+        { name: 'outage', include: outageFiles },
+      ].map((project) => ({
+        extends: true as const,
         test: {
-          name: 'chaos',
-          include: chaosFiles,
+          ...project,
           poolOptions: { forks: { singleFork: true } },
           testTimeout: 600_000,
           hookTimeout: 300_000,
         },
-      },
+      })),
       {
         extends: true,
         test: {

@@ -1,6 +1,8 @@
 /** What brokers, topics and the database do to a running worker, one thing at a time. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { brokerTopic } from '../../stream/contract/topics.ts'
+import { createKafka } from '../../stream/io/kafka/client.ts'
+import { RawProducer } from '../../stream/io/kafka/raw-producer.ts'
 import { createTopics } from '../../stream/io/kafka/topics.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { Group } from './group.ts'
@@ -209,7 +211,11 @@ describe('a worker', { timeout: 600_000 + outageMs }, () => {
     await group.admin.createPartitions({ topicPartitions: [{ topic: source.topic, count: 3 }] })
     const deadLetters = await group.count('dead-letters')
     await group.stopFeeding()
-    await group.append([{ topic: source.topic, partition: 2, key: null, value: Buffer.from('{"time":') }])
+    // one that knows of the partition: a producer of before would lose the record without a word
+    const producer = new RawProducer(createKafka({ ...cluster.direct, clientId: 'sentinel-chaos' }, () => {}))
+    await producer.connect()
+    await producer.send([{ topic: source.topic, partition: 2, key: null, value: Buffer.from('{"time":') }])
+    await producer.disconnect()
     await until('the new partition to be read', async () => (await group.count('dead-letters')) > deadLetters)
     expect(worker.hasEnded).toBe(false)
     expect((await worker.terminate()).code).toBe(0)
