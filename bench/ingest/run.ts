@@ -7,13 +7,11 @@
  * measured, the panes that ingest sends are compared with what a plain loop over parsed records counts.
  */
 import { parseArgs } from 'node:util'
-import { createKafka } from '../../stream/io/kafka/client.ts'
-import { provideBroker } from '../harness/broker.ts'
 import { measure, script } from '../harness/child.ts'
 import { type Contestant, interleave, table } from '../harness/pairs.ts'
 import { freshPrefix } from '../harness/plan.ts'
-import { deleteOwnTopics, fillTopic } from '../harness/topic.ts'
-import { defaultTraffic, predictions } from '../traffic.ts'
+import { prefilled } from '../harness/prefilled.ts'
+import { deleteOwnTopics } from '../harness/topic.ts'
 import { comparePanes } from './compare.ts'
 
 const { values } = parseArgs({
@@ -24,21 +22,10 @@ const { values } = parseArgs({
   },
 })
 const records = Number(values.records)
-const brokers = await provideBroker()
-const kafka = createKafka({ brokers, clientId: 'bench' }, () => {})
-const lines = predictions({ ...defaultTraffic, records })
-const { topic } = await fillTopic(kafka, {
-  brokers,
-  topic: `bench-predictions-${records}`,
-  partitions: 4,
-  records,
-  lines,
-})
+const { kafka, topic, given } = await prefilled(records)
 
-const read = (mode: string) =>
-  script(new URL('read.ts', import.meta.url), [brokers.join(','), topic, String(records), mode])
-const work = (prefix: string) =>
-  script(new URL('work.ts', import.meta.url), [brokers.join(','), topic, String(records), prefix])
+const read = (mode: string) => script(new URL('read.ts', import.meta.url), [...given, mode])
+const work = (prefix: string) => script(new URL('work.ts', import.meta.url), [...given, prefix])
 
 const compared = freshPrefix()
 const { outcome } = await measure(work(compared))

@@ -15,13 +15,11 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { createKafka } from '../../stream/io/kafka/client.ts'
-import { provideBroker } from '../harness/broker.ts'
 import { type Command, measure, script } from '../harness/child.ts'
 import { interleave, table } from '../harness/pairs.ts'
 import { freshPrefix } from '../harness/plan.ts'
-import { deleteOwnTopics, fillTopic } from '../harness/topic.ts'
-import { defaultTraffic, predictions } from '../traffic.ts'
+import { prefilled } from '../harness/prefilled.ts'
+import { deleteOwnTopics } from '../harness/topic.ts'
 
 const { values } = parseArgs({
   options: { records: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '2' } },
@@ -59,17 +57,7 @@ function kafkaStreams(): string {
   return `${join(project, 'target', 'classes')}:${folder}/*`
 }
 
-const brokers = await provideBroker()
-const kafka = createKafka({ brokers, clientId: 'bench' }, () => {})
-const lines = predictions({ ...defaultTraffic, records })
-const { topic } = await fillTopic(kafka, {
-  brokers,
-  topic: `bench-predictions-${records}`,
-  partitions: 4,
-  records,
-  lines,
-})
-const given = [brokers.join(','), topic, String(records)]
+const { kafka, given } = await prefilled(records)
 const interpreter = python()
 const classPath = kafkaStreams()
 const ingest = (): Command => script(new URL('../ingest/work.ts', import.meta.url), [...given, freshPrefix()])

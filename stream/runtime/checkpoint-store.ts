@@ -21,8 +21,8 @@ export interface CheckpointStore {
   load(task: string): Promise<Checkpoint | null>
   /**
    * Stores in one transaction, by compare-and-set: 'refused', and nothing changed, unless the stored incarnation and
-   * digest equal `next`'s (the digest `expectedDigest`, where a switch of configurations was completed since), the stored offset is `expectedOffset` (null: there is no checkpoint yet), and `next.offset`
-   * is not below it. So offsets only grow, and the late save of an owner that lost its task changes nothing.
+   * digest equal `next`'s (the digest `expectedDigest`, where a switch of configurations was completed since), the stored
+   * offset is `expectedOffset` (null: there is no checkpoint yet), and `next.offset` is not below it. So offsets only grow, and the late save of an owner that lost its task changes nothing.
    *
    * When it throws, the outcome may be unknown (the answer to the commit was lost): a repetition is then refused, and
    * `load` tells whether the first try went through.
