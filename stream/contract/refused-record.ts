@@ -1,6 +1,6 @@
 /**
- * A record that the reader could not get at: its batch cannot be decompressed, or only to more than the bound. It stands at
- * the offset of the one it replaces, without a value, with this header to say why.
+ * A record that the reader could not get at: its batch is broken, cannot be decompressed, or only to more than
+ * the bound. It stands at the offset of the one it replaces, without a value, with this header to say why.
  */
 export const REFUSED_HEADER = 'sentinel_refused'
 
@@ -9,6 +9,10 @@ export const refusals = {
   unreadable: {
     code: 'undecodable',
     reason: 'its batch cannot be decompressed: broken, or by a codec unknown to Kafka',
+  },
+  corrupt: {
+    code: 'undecodable',
+    reason: 'its batch is not what its producer sent: the checksum, or what is behind it, is wrong',
   },
   'too-large': { code: 'too-large', reason: 'its batch decompresses to more than 128 MiB' },
 } as const
@@ -19,5 +23,5 @@ export type Refusal = keyof typeof refusals
 export function whyRefused(headers: Readonly<Record<string, string>>): (typeof refusals)[Refusal] | undefined {
   const said = headers[REFUSED_HEADER]
   if (said === undefined) return undefined
-  return said === 'too-large' ? refusals['too-large'] : refusals.unreadable
+  return Object.hasOwn(refusals, said) ? refusals[said as Refusal] : refusals.unreadable
 }

@@ -1,5 +1,5 @@
 import { textOf } from './json.ts'
-import { QUOTE, skipPlainText, UNSURE, wordAt } from './json-scan.ts'
+import { skipPlainText, UNSURE, wordAt } from './json-scan.ts'
 
 /** Member names remembered; then the tree is begun anew. */
 const NODES_MAX = 2_000
@@ -22,6 +22,8 @@ interface Node<Mark> extends KeyNode<Mark> {
   /** The name as written, with its closing quote; as many words of it as there are whole ones. */
   readonly bytes: Uint8Array
   readonly words: Int32Array
+  /** The last four bytes; unused for a shorter name. */
+  readonly lastWord: number
   readonly children: Node<Mark>[]
   /** The child met last: nearly always the next one too. */
   last: Node<Mark> | null
@@ -80,6 +82,7 @@ export class KeyTree<Mark> {
       names: [...parent.names, name],
       bytes: Uint8Array.prototype.slice.call(bytes, at, behind),
       words: Int32Array.from({ length: (behind - at) >> 2 }, (_, index) => wordAt(at + 4 * index)),
+      lastWord: behind - at < 4 ? 0 : wordAt(behind - 4),
       children: [],
       last: null,
     }
@@ -97,18 +100,22 @@ export class KeyTree<Mark> {
 
   #emptyRoot(): Node<Mark> {
     const mark = this.#mark('')
-    const none = { bytes: new Uint8Array(), words: new Int32Array(), children: [], last: null }
+    const none = { bytes: new Uint8Array(), words: new Int32Array(), lastWord: 0, children: [], last: null }
     return { name: '', depth: 0, mark, names: [], ...none }
   }
 }
 
-function begins(bytes: Uint8Array, at: number, end: number, node: { bytes: Uint8Array; words: Int32Array }): boolean {
+function begins<Mark>(bytes: Uint8Array, at: number, end: number, node: Node<Mark>): boolean {
   const { bytes: name, words } = node
   const { length } = name
-  // the closing quote first: names that differ mostly differ in length
-  if (at + length > end || bytes[at + length - 1] !== QUOTE) return false
-  for (let index = 0; index < words.length; index++) if (wordAt(at + 4 * index) !== words[index]) return false
-  for (let index = 4 * words.length; index < length; index++) if (bytes[at + index] !== name[index]) return false
+  if (at + length > end) return false
+  if (length >= 4) {
+    // the end with its closing quote first: names that differ mostly differ in length
+    if (wordAt(at + length - 4) !== node.lastWord) return false
+    for (let index = 0; index < words.length; index++) if (wordAt(at + 4 * index) !== words[index]) return false
+    return true
+  }
+  for (let index = 0; index < length; index++) if (bytes[at + index] !== name[index]) return false
   return true
 }
 

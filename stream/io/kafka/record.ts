@@ -1,6 +1,7 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs'
 import type { LogRecord } from '../../contract/stage.ts'
 import { invariant } from '../../errors.ts'
+import { FetchedMessage } from './record-set.ts'
 
 /** A fetched message as the stages see it. */
 export function toLogRecord(topic: string, partition: number, message: KafkaMessage): LogRecord {
@@ -19,7 +20,7 @@ class FetchedRecord implements LogRecord {
   constructor(topic: string, partition: number, message: KafkaMessage) {
     this.topic = topic
     this.partition = partition
-    this.offset = Number(message.offset)
+    this.offset = message instanceof FetchedMessage ? message.position : Number(message.offset)
     this.value = message.value
     this.#message = message
     if (!Number.isSafeInteger(this.offset))
@@ -54,8 +55,8 @@ function plainHeaders(headers: IHeaders | undefined): Readonly<Record<string, st
   for (const name of names) {
     if (replayHeaders.has(name)) continue
     const value = headers[name]
-    const last = Array.isArray(value) ? value.at(-1) : value
-    if (last !== undefined) plain[name] = last.toString()
+    const last: Buffer | string | null | undefined = Array.isArray(value) ? value.at(-1) : value
+    if (last !== undefined && last !== null) plain[name] = last.toString() // Java's clients may write null
   }
   return plain
 }
