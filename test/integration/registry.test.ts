@@ -6,7 +6,7 @@ import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { lookUpSchema } from '../../stream/io/registry/look-up.ts'
 import { golden, goldenRecord } from '../io/registry/stand-in.ts'
 import { smallTraffic } from '../runtime/small-world.ts'
-import { workerProcess } from './child.ts'
+import { sentinel, workerProcess } from './child.ts'
 import { contents, createWorld, differences, servicesMissing, undisturbed, until, writtenTwice } from './world.ts'
 
 const url = inject('schemaRegistryUrl')
@@ -130,5 +130,18 @@ describe.skipIf(servicesMissing || url === '')('a worker with a schema registry'
     expect(await writtenTwice(world)).toEqual([])
     // four schemas, and what was asked in vain
     expect(door.asked).toBeLessThan(100)
+
+    const env = { SCHEMA_REGISTRY_URL: `http://127.0.0.1:${door.port}` }
+    const doctor = await sentinel(['doctor', '--config', world.configPath], { env }).end()
+    expect(doctor.stdout).toMatch(/ok {4}schema registry: .*, [\d,]+ subjects/)
+    const replayed = await sentinel(['replay', '--live', world.configPath, '--json'], { env }).end()
+    expect(replayed.code, replayed.stderr).toBe(0)
+    const versions = found.incidents.length
+    expect(versions).toBeGreaterThan(0)
+    expect(JSON.parse(replayed.stdout).live).toEqual({ versions, identical: versions })
+    await door.shut()
+    const without = await sentinel(['doctor', '--config', world.configPath], { env }).end()
+    expect(without.stdout).toMatch(/wrong schema registry: /)
+    expect(without.code).toBe(1)
   }, 180_000)
 })
