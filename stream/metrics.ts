@@ -68,6 +68,13 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     'topic',
     'partition',
   )
+  const entities = gauge('sentinel_entities', 'Entities that a task of detect follows', 'task')
+  const overflow = counter(
+    'sentinel_ingest_overflow_total',
+    'Rows folded into (other), and values left out, beyond the bounds of a pane',
+    'source',
+    'what',
+  )
   const outbox = gauge('sentinel_outbox_records', 'Records made and not acknowledged yet', 'stage', 'task')
   const unstored = gauge('sentinel_checkpoint_unstored_records', 'Records folded since the stored checkpoint', 'task')
   const backPressure = gauge(
@@ -108,11 +115,11 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     ready: gauge('sentinel_component_ready', '1: the component is ready', 'component'),
     positionsRead: counter('sentinel_ingest_positions_read_total', 'Positions read of a source, once each', 'source'),
     positions: counter('sentinel_ingest_positions_total', 'Positions read by what became of them', 'source', 'outcome'),
-    overflow: counter(
-      'sentinel_ingest_overflow_total',
-      'Rows folded into (other), and values left out, beyond the bounds of a pane',
+    overflow,
+    leftOut: counter(
+      'sentinel_detect_left_out_total',
+      'Parts of panes of entities beyond detect.maxEntities: not judged',
       'source',
-      'what',
     ),
     batches: histogram('sentinel_batch_duration_seconds', 'Handling of one fetched batch', 'stage'),
     batchRecords: counter('sentinel_records_read_total', 'Records folded', 'stage'),
@@ -165,10 +172,12 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     },
     sourceTask(at: { source: string; partition: number }, state: { panes: number; held: number }): void {
       for (const code of rejectionCode.options) deadLetters.inc({ source: at.source, code }, 0)
+      overflow.inc({ source: at.source, what: 'rows' }, 0)
       openPanes.set(at, state.panes)
       held.set(at, state.held)
     },
     outbox: (at: { stage: string; task: string }, records: number): void => outbox.set(at, records),
+    entities: (task: string, count: number): void => entities.set({ task }, count),
     unstored(task: string, state: { records: number; isWaiting: boolean }): void {
       unstored.set({ task }, state.records)
       backPressure.set({ task }, state.isWaiting ? 1 : 0)
@@ -196,6 +205,7 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     taskLost(task: string): void {
       checkpointAge.remove({ task })
       checkpointBytes.remove({ task })
+      entities.remove({ task })
       unstored.remove({ task })
       backPressure.remove({ task })
       const [stage = '', number = ''] = task.split('/')

@@ -173,6 +173,14 @@ export function createTelemetry(options: TelemetryOptions) {
       if (rows > 0) metrics.overflow.inc({ source, what: 'rows' }, rows)
       if (values > 0) metrics.overflow.inc({ source, what: 'values' }, values)
     },
+    /** Parts of panes that detect did not judge: their tenant has more entities than are followed. */
+    leftOut({ source, parts }: { source: string; parts: number }): void {
+      if (parts > 0) metrics.leftOut.inc({ source }, parts)
+    },
+    /** @param said.task `detect/3` */
+    following({ task, entities }: { task: string; entities: number }): void {
+      metrics.entities(task, entities)
+    },
     /** @param said.held records ahead of their source that are not settled yet */
     sourceTask({
       source,

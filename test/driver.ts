@@ -63,7 +63,8 @@ export function schedules(options: { length: number; idleMs: number }): fc.Arbit
         }),
       },
     ),
-    { maxLength: options.length },
+    // without a size the lists stay short: of a handful of actions none gets in another's way
+    { maxLength: options.length, size: 'max' },
   )
 }
 
@@ -73,8 +74,8 @@ export interface DriverOptions {
   readonly partitions?: Partial<Record<TopicName, number>>
   /** Answers steps that ask for a schema, as a table would. */
   readonly schemas?: (id: number) => SchemaAnswer
-  /** What the action `switch` goes over to. */
-  readonly next?: { readonly pipeline: Pipeline; readonly signer: Signer & { readonly spki: string } }
+  /** What the action `switch` goes over to, one after the other, and then to the first again. */
+  readonly next?: { readonly pipelines: readonly Pipeline[]; readonly signer: Signer & { readonly spki: string } }
 }
 
 export class Driver {
@@ -82,6 +83,12 @@ export class Driver {
   private readonly input: SourceInput[]
   private readonly sources: readonly string[]
   private readonly next: DriverOptions['next']
+  private readonly first: Pipeline
+  private switches = 0
+  /** How far each task was when it crashed last. */
+  private readonly reached = new Map<string, number>()
+  /** Switches that were declared while one was under way (count). */
+  overtaken = 0
 
   constructor(options: DriverOptions, input: readonly SourceInput[]) {
     const partitions = Object.fromEntries(topicNames.map((name) => [name, options.partitions?.[name] ?? 2]))
@@ -91,12 +98,13 @@ export class Driver {
       partitions: partitions as Record<TopicName, number>,
       ...(options.next === undefined
         ? {}
-        : { known: knownOf(options.next.pipeline), publicKeys: [keyOf(options.next.signer)] }),
+        : { known: knownOf(...options.next.pipelines), publicKeys: [keyOf(options.next.signer)] }),
       clock: () => 1_800_000_000_000, // after the traffic: its first event is of the present
       ...(options.schemas === undefined ? {} : { schemas: options.schemas }),
     })
     this.input = [...input]
     this.next = options.next
+    this.first = options.pipeline
     this.sources = options.pipeline.sources.map(({ name }) => name)
   }
 
@@ -134,7 +142,7 @@ export class Driver {
         for (const record of this.unread(task, action.folded)) this.local.fold(task, record)
         task.runner.endOfBatch()
         this.local.flush(task, action.sent)
-        this.local.crash(task)
+        this.crash(task)
         return
       case 'redeliver':
         this.redeliver(task, action.back)
@@ -145,6 +153,11 @@ export class Driver {
       case 'idle':
         this.declareIdle(task, action)
     }
+  }
+
+  private crash(task: LocalTask): void {
+    this.reached.set(task.name, Math.max(task.runner.next, this.reached.get(task.name) ?? 0))
+    this.local.crash(task)
   }
 
   private arrive(count: number): void {
@@ -180,22 +193,27 @@ export class Driver {
       if ((error as Error).message !== 'injected') throw error
     }
     if (!task.runner.broken) throw new Error('a step that throws has to break its runner')
-    this.local.crash(task)
+    this.crash(task)
   }
 
   /** As a worker with another configuration does that finds the tasks under the former one. */
   private switchConfiguration(): void {
     if (this.next === undefined) return
-    const { pipeline, signer } = this.next
+    const { pipelines, signer } = this.next
+    const pipeline = [this.first, ...pipelines][++this.switches % (pipelines.length + 1)]!
     for (const task of this.local.tasks) {
       if (!(task.runner instanceof JudgingRunner) || task.stage === 'ingest') continue
       const digest = pipeline.digests[task.stage]
-      if (task.runner.task.digest === digest) continue
+      if ((task.runner.task.pendingDigest ?? task.runner.task.digest) === digest) continue
       const marks = this.local.log.all(task.topic).filter(({ partition }) => partition === task.partition)
+      // where one is declared already and not read, the worker waits to see what comes of it
+      const unread = marks.filter(({ offset }) => offset >= task.runner.next)
+      if (unread.some(({ headers }) => headers['ce_type'] === 'sentinel.configuration-switch.v1')) continue
       const atMs = Math.max(
         0,
         ...marks.map(({ value }) => (decodeJson(value!) as { watermarkMs?: number }).watermarkMs ?? 0),
       )
+      if (task.runner.task.pendingDigest !== null) this.overtaken++
       this.local.declareSwitch(task, { digest, atMs, signer })
     }
   }
@@ -204,7 +222,10 @@ export class Driver {
     const source = this.sources.at(-1)!
     for (const task of [...this.local.tasks]) {
       if (task.topic !== this.local.sourceTopic(source)) continue
-      // a worker that takes a source out ends cleanly, or another one says it at a position that was committed
+      // a worker that takes a source out ends cleanly: what one sent that crashed just before is sent again, up to there
+      for (const record of this.unread(task, Math.max(0, (this.reached.get(task.name) ?? 0) - task.runner.next))) {
+        this.local.fold(task, record)
+      }
       this.local.flush(task)
       this.local.store(task)
       this.local.leave(task)
@@ -221,7 +242,7 @@ export class Driver {
     const declaration = { position, watermarkMs: watermarkMs + action.aheadMs }
     if (!runner.task.canDeclareIdle(declaration.watermarkMs)) return
     this.local.declareIdle(task, declaration)
-    if (action.cut) this.local.crash(task)
+    if (action.cut) this.crash(task)
     else this.local.applyIdle(task, declaration)
   }
 
@@ -248,8 +269,11 @@ export class Driver {
   }
 }
 
-export function knownOf({ digests, detect, respond }: Pipeline) {
-  return { detect: new Map([[digests.detect, detect]]), respond: new Map([[digests.respond, respond]]) }
+export function knownOf(...pipelines: readonly Pipeline[]) {
+  return {
+    detect: new Map(pipelines.map(({ digests, detect }) => [digests.detect, detect])),
+    respond: new Map(pipelines.map(({ digests, respond }) => [digests.respond, respond])),
+  }
 }
 
 function keyOf({ keyId, spki }: { readonly keyId: string; readonly spki: string }) {

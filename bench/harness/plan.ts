@@ -14,3 +14,8 @@ export function plan(prefix: string): TopicPlan {
 export function freshPrefix(): string {
   return `bench-${randomBytes(5).toString('hex')}.`
 }
+
+/** A prefix that the end of another benchmark does not take for its own: the run deletes its topics itself. */
+export function ownPrefix(benchmark: string): string {
+  return `${benchmark}-${randomBytes(5).toString('hex')}.`
+}

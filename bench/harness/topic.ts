@@ -99,3 +99,9 @@ export async function deleteOwnTopics(kafka: Kafka): Promise<void> {
     if (own.length > 0) await admin.deleteTopics({ topics: own })
   })
 }
+
+/** Deletes all topics under a prefix that one run made. */
+export async function deleteTopics(admin: Admin, prefix: string): Promise<void> {
+  const own = (await admin.listTopics()).filter((name) => name.startsWith(prefix))
+  if (own.length > 0) await admin.deleteTopics({ topics: own })
+}

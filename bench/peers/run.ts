@@ -2,12 +2,15 @@
  * The same windowed aggregation (10 s for each entity; count, mean, variance, extremes of 4 numbers, counts of a category)
  * by peers and by ingest, in records a CPU second.
  *
- *   npx tsx bench/peers/run.ts [--records 1000000] [--rounds 2]
+ *   npx tsx bench/peers/run.ts [--records 1000000] [--framework-records 250000] [--rounds 1]
  *
- * Ingest does more: histograms, a sample of rows, and it sends its panes. Python's peer also updates River's ADWIN with the
+ * Ingest does more: histograms, a sample of rows, and it sends its panes. Python's peers also update River's ADWIN with the
  * means of each window; Kafka Streams does not. What is needed is installed under the cache, once: a Python environment
- * with `requirements.txt`, and Kafka Streams by Maven. All read the same topic. Plain Python's windows are those of the
- * whole topic, the others' those of each partition, to be merged: rows and closed windows are printed first.
+ * with `requirements.txt`, and Kafka Streams by Maven.
+ *
+ * Python's frameworks take so long that they get a shorter topic of the same events. All peers read that one first, and
+ * their outputs are compared: rows of all, and closed windows of those that keep them for each partition, to be merged
+ * (plain Python has them for the whole topic; they are printed). A difference ends the run.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
@@ -22,7 +25,11 @@ import { prefilled } from '../harness/prefilled.ts'
 import { deleteOwnTopics } from '../harness/topic.ts'
 
 const { values } = parseArgs({
-  options: { records: { type: 'string', default: '1000000' }, rounds: { type: 'string', default: '2' } },
+  options: {
+    records: { type: 'string', default: '1000000' },
+    'framework-records': { type: 'string', default: '250000' },
+    rounds: { type: 'string', default: '1' },
+  },
 })
 const records = Number(values.records)
 const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sentinel-stream', 'bench')
@@ -58,25 +65,58 @@ function kafkaStreams(): string {
 }
 
 const { kafka, given } = await prefilled(records)
+const { given: givenShort } = await prefilled(Number(values['framework-records']))
 const interpreter = python()
 const classPath = kafkaStreams()
+type Given = typeof given
 const ingest = (): Command => script(new URL('../ingest/work.ts', import.meta.url), [...given, freshPrefix()])
-const plain = (): Command => ({ command: interpreter, args: [here('plain.py'), ...given] })
-const streams = (): Command => ({ command: 'java', args: ['-Xmx1g', '-cp', classPath, 'bench.Windows', ...given] })
+const byPython =
+  (file: string) =>
+  (from: Given): Command => ({
+    command: interpreter,
+    args: [here(file), ...from],
+    env: { PYTHONWARNINGS: 'ignore' },
+  })
+const plain = byPython('plain.py')
+const quix = byPython('quix.py')
+const faust = byPython('faust_windows.py')
+const streams = (from: Given): Command => ({
+  command: 'java',
+  args: ['-Xmx1g', '-cp', classPath, 'bench.Windows', ...from],
+})
 
-for (const [name, command] of [
-  ['plain Python', plain],
-  ['Kafka Streams', streams],
-] as const)
-  console.log(`${name}: ${JSON.stringify((await measure(command())).outcome)}`)
+interface Outcome {
+  readonly rows: number
+  readonly windows: number
+}
+
+/** @throws where peers do not come to the same */
+async function compareOutcomes(): Promise<void> {
+  const found: [name: string, outcome: Outcome][] = []
+  for (const [name, command] of Object.entries({ plain, streams, quix, faust })) {
+    const { outcome } = await measure(command(givenShort))
+    console.log(`${name}: ${JSON.stringify(outcome)}`)
+    found.push([name, outcome as unknown as Outcome])
+  }
+  const rows = new Set(found.map(([, outcome]) => outcome.rows))
+  const windows = new Set(found.flatMap(([name, outcome]) => (name === 'plain' ? [] : outcome.windows)))
+  if (rows.size !== 1 || windows.size !== 1 || windows.has(0)) throw new Error('the peers do not come to the same')
+  console.log('equal: rows of all, windows of all that keep them for each partition')
+}
+
+await compareOutcomes()
 const runs = await interleave(
   [
     { name: 'ingest', command: ingest },
-    { name: 'Kafka Streams 4.3.1, in memory', command: streams },
-    { name: 'confluent-kafka, orjson, River', command: plain },
+    { name: 'Kafka Streams 4.3.1, in memory', command: () => streams(given) },
+    { name: 'confluent-kafka, orjson, River', command: () => plain(given) },
+    { name: 'Quix Streams 3.28.1, River', command: () => quix(givenShort) },
+    { name: 'Faust 0.15.3 without a table, River', command: () => faust(givenShort) },
   ],
   Number(values.rounds),
 )
-console.log(`\n${records} records, 4 partitions, ${values.rounds} rounds\n\n${table(runs)}`)
+console.log(
+  `\n${records} records (Quix and Faust: ${values['framework-records']}), 4 partitions, ${values.rounds} rounds\n\n${table(runs)}`,
+)
 await deleteOwnTopics(kafka)
 process.exit(0)

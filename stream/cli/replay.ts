@@ -7,8 +7,12 @@ import { decoders } from '../ingest/decode/registry.ts'
 import { createKafka } from '../io/kafka/client.ts'
 import { type History, readHistory } from '../io/kafka/history.ts'
 import { readRanges } from '../io/kafka/reader.ts'
+import { knownConfigurations } from '../io/kafka/switches.ts'
 import { withAdmin } from '../io/kafka/topics.ts'
+import { postgresConfigurationStore } from '../io/postgres/configurations.ts'
+import { createPool } from '../io/postgres/pool.ts'
 import type { RegistrySchemas } from '../io/registry/registry.ts'
+import { type AsRecorded, asRecorded, type ConfigurationChange, changesOf } from '../runtime/recorded-switches.ts'
 import { Replay } from '../runtime/replay.ts'
 import { differenceOf } from '../runtime/replay-difference.ts'
 import { type CommandContext, defineCommand } from './args.ts'
@@ -24,6 +28,10 @@ const flags = {
     value: 'PATH',
     description: 'The configuration in force (else SENTINEL_CONFIG, else sentinel.yaml)',
   },
+  'as-recorded': {
+    type: 'boolean',
+    description: 'Change configurations of detect and respond where the live run did (bodies from the database)',
+  },
   json: { type: 'boolean', description: 'As JSON, for programs' },
 } as const
 
@@ -34,12 +42,15 @@ export const replay = defineCommand({
   description:
     'Reads the source topics from where the live run started up to their present ends, and runs the same stages in memory: ' +
     'no topic, group or table of production is touched. Everything before --from only warms up. Recorded idle ' +
-    'declarations and answers are applied where they stood. With --config naming another configuration than the live ' +
+    'declarations and answers are applied where they stood. All of it runs under the live configuration as it is now; ' +
+    'with --as-recorded it begins under the one that the live run began under, and goes over to others where that did: ' +
+    'their bodies come from the table configurations, so it takes DATABASE_URL. With --config naming another configuration than the live ' +
     'one, both run, and the difference is shown: matched by what incidents are about and when.',
   flags,
   positionals: [],
   examples: [
-    { line: 'sentinel replay', what: 'what fired, again' },
+    { line: 'sentinel replay', what: 'what would fire under the configuration of now' },
+    { line: 'sentinel replay --as-recorded', what: 'what fired, again, also where the configuration changed since' },
     {
       line: 'sentinel replay --from 2026-01-05T00:00:00Z --config other.yaml',
       what: 'what another configuration would change',
@@ -73,10 +84,12 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
       'The source topics hold no records to replay. `sentinel topics` shows their offsets.',
     )
   for (const gap of history.gaps) terminal.warn(`not comparable with the live run from the start: ${gap}`)
+  const recorded = given['as-recorded'] === true ? await readRecorded(live, history) : null
+  for (const gap of recorded?.gaps ?? []) terminal.warn(`not comparable with the live run: ${gap}`)
   const registry = openRegistry(live)
   const framed = framedTopics(live)
   const runs = [live, ...(other === null ? [] : [other])].map((loaded) =>
-    startReplay(loaded, { history, isLive: loaded === live, registry }),
+    startReplay(loaded, { history, isLive: loaded === live, recorded: loaded === live ? recorded : null, registry }),
   )
   const sourceOf = new Map(history.sources.map(({ topic, source }) => [topic, source]))
   const progress = terminal.progress({ label: 'replay', total, unit: 'records' })
@@ -90,12 +103,50 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   })
   progress.finish()
   const [base, changed] = runs.map(({ finish }) => inRange(finish(), given))
-  if (given.json) terminal.print(JSON.stringify(asJson(base!, changed, history)))
+  const switches = { changes: changesWithin(history, given), applied: recorded !== null }
+  if (given.json) terminal.print(JSON.stringify({ ...asJson(base!, changed, history), switches }))
   else {
     show(terminal, base!, history)
+    showSwitches(terminal, switches)
     if (changed !== undefined) showDifference(terminal, base!, changed)
   }
   return 0
+}
+
+/**
+ * What a replay as recorded runs under.
+ *
+ * @throws CONFIGURATION_INVALID without a database, DATABASE_UNAVAILABLE, NOT_FOUND for a body that it does not hold
+ */
+async function readRecorded(live: LoadedConfig, { switches }: History): Promise<AsRecorded> {
+  const { config, digests, secrets } = live
+  if (secrets.databaseUrl === undefined) {
+    throw new SentinelError(
+      'CONFIGURATION_INVALID',
+      'DATABASE_URL is not set: --as-recorded takes the recorded configurations from the table configurations of the live run. ' +
+        'Set it to postgres://user:password@host:port/database, or replay without --as-recorded.',
+    )
+  }
+  const pool = createPool({ url: secrets.databaseUrl, maxConnections: 1, onIdleError: () => {} })
+  try {
+    const known = await knownConfigurations(postgresConfigurationStore(pool, config.database.schema))
+    const { panes, casefile } = config.topics.partitions
+    const pipeline = { sources: config.sources, detect: config.detect, respond: config.respond, digests }
+    return asRecorded(pipeline, { switches, known, partitions: { detect: panes, respond: casefile } })
+  } finally {
+    await pool.end()
+  }
+}
+
+interface Switches {
+  readonly changes: readonly ConfigurationChange[]
+  readonly applied: boolean
+}
+
+/** Changes of which a part lies in the range that is shown. */
+function changesWithin({ switches }: History, range: TimeRange): ConfigurationChange[] {
+  const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = range
+  return changesOf(switches).filter(({ firstMs, lastMs }) => lastMs >= from && firstMs < to)
 }
 
 /** Topics of formats whose records may name a schema. */
@@ -105,19 +156,18 @@ function framedTopics({ config }: LoadedConfig): ReadonlySet<string> {
 
 function startReplay(
   loaded: LoadedConfig,
-  { history, isLive, registry }: { history: History; isLive: boolean; registry: RegistrySchemas | undefined },
+  of: { history: History; isLive: boolean; recorded: AsRecorded | null; registry: RegistrySchemas | undefined },
 ) {
+  const { history, isLive, recorded, registry } = of
   const { config, digests } = loaded
+  const { detect, respond } = config
+  const pipeline = recorded?.pipeline ?? { sources: config.sources, detect, respond, digests }
   const versions = new Map<string, string>()
   const latest = new Map<string, Incident>()
   let findings = 0
   const one = new Replay({
-    pipeline: {
-      sources: config.sources.filter(({ name }) => name in history.sourcePartitions),
-      detect: config.detect,
-      respond: config.respond,
-      digests,
-    },
+    pipeline: { ...pipeline, sources: pipeline.sources.filter(({ name }) => name in history.sourcePartitions) },
+    ...(recorded === null ? {} : { switches: history.switches, known: recorded.known }),
     sourcePartitions: history.sourcePartitions,
     partitions: config.topics.partitions,
     startOffsets: history.startOffsets,
@@ -145,7 +195,12 @@ function startReplay(
   }
 }
 
-function inRange(outcome: ReplayOutcome, range: { from: number | undefined; to: number | undefined }): ReplayOutcome {
+interface TimeRange {
+  readonly from: number | undefined
+  readonly to: number | undefined
+}
+
+function inRange(outcome: ReplayOutcome, range: TimeRange): ReplayOutcome {
   const { from = Number.NEGATIVE_INFINITY, to = Number.POSITIVE_INFINITY } = range
   return { ...outcome, incidents: outcome.incidents.filter(({ openedMs }) => openedMs >= from && openedMs < to) }
 }
@@ -177,6 +232,16 @@ function show(terminal: Terminal, base: ReplayOutcome, history: History): void {
     )
   }
   if (base.incidents.length > 0) terminal.print(table(terminal, base.incidents))
+}
+
+/** One line, and none where the configuration never changed. */
+function showSwitches(terminal: Terminal, { changes, applied }: Switches): void {
+  if (changes.length === 0) return
+  const of = (stage: string) => changes.filter((change) => change.stage === stage).length
+  const times = changes.length === 1 ? 'once' : `${changes.length} times`
+  const what = `the live run changed its configuration ${times} in this range (detect ${of('detect')}, respond ${of('respond')})`
+  if (applied) terminal.print(`${what}: each change was applied where it stood`)
+  else terminal.warn(`${what}; this replay applies none of them: add --as-recorded to go over where the live run did`)
 }
 
 function showDifference(terminal: Terminal, base: ReplayOutcome, changed: ReplayOutcome): void {

@@ -18,6 +18,7 @@ const nothing: Told = {
 
 /** Counts of a task object that were told already; a recovered task counts anew. */
 const told = new WeakMap<object, Told>()
+const toldLeftOut = new WeakMap<object, ReadonlyMap<string, number>>()
 
 export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'>, telemetry: Telemetry): void {
   for (const [key, { runner }] of pipeline.ingest()) {
@@ -42,5 +43,13 @@ export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'
     telemetry.watermark({ stage, task, watermarkMs: runner.task.watermarkMs })
     telemetry.outbox({ stage, task, records: runner.pendingCount })
     telemetry.unstored({ task: name, records: unstored, isWaiting })
+    const { following } = runner.task
+    if (following === undefined) continue
+    telemetry.following({ task: name, entities: following.entities })
+    const toldOf = toldLeftOut.get(runner) ?? new Map<string, number>()
+    for (const [source, parts] of following.leftOut) {
+      telemetry.leftOut({ source, parts: parts - (toldOf.get(source) ?? 0) })
+    }
+    toldLeftOut.set(runner, new Map(following.leftOut))
   }
 }

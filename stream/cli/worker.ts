@@ -124,8 +124,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     await checkKey(key.keyId, { kafka, pool, config, publicKeys: incarnations.publicKeys, folder })
     health.set('broker', { ready: true, detail: 'connected' })
     const readModel = postgresReadModel(readerPool(options, began) ?? pool, schema)
-    const sink = createSink(pool, schema)
     const { failpoint } = options
+    const sink = createSink(pool, schema, failpoint && (() => failpoint('store/write/within')))
     const tracing = startTracing(config, telemetry)
     if (tracing !== undefined) began.push(() => tracing.close())
     const pipeline = new KafkaPipeline({

@@ -62,6 +62,14 @@ export const sourceConfig = z
     maxSkew: duration
       .default(3_600_000)
       .describe('How far a partition may be ahead of the slowest one that is not idle, before it waits (event time)'),
+    maxEntities: z
+      .int()
+      .min(1)
+      .max(100_000)
+      .default(10_000)
+      .describe(
+        'Entities in one pane of one partition; those that come later on the log are folded into (other), and a finding says so',
+      ),
     skewAgreement: z.int().min(1).max(16).default(8).describe('Events ahead of the clock that must agree to move it'),
   })
   .transform((source) => ({ ...source, topic: source.topic ?? source.name }))
@@ -178,9 +186,15 @@ export const detectConfig = z.strictObject({
   maxEntities: z
     .int()
     .min(1)
-    .max(100_000)
+    .max(1_000_000)
     .default(20_000)
-    .describe('Entities of a tenant that one task follows; further ones are not judged, and a finding says so'),
+    .describe(
+      'Entities of a tenant that are followed, in each of its sources (keyed: in each partition); every task of detect takes an equal share. Further ones are not judged, and a finding says so',
+    ),
+  maxEntitiesByTenant: z
+    .record(name, z.int().min(1).max(1_000_000))
+    .default({})
+    .describe('tenant: its own maxEntities'),
   forgetAfter: duration.default(86_400_000).describe('An entity without events for so long is forgotten'),
   detectors: z
     .record(z.string(), z.record(z.string(), z.unknown()))

@@ -4,7 +4,16 @@ import { finite, name, nonNegativeInteger, recordId, timeMs } from './primitives
 import { verdict, verdictStatus } from './verdict.ts'
 
 /** What is wrong, in the words of an incident. Part of a fingerprint; severity never is. */
-export const problem = z.enum(['errors', 'latency', 'volume', 'drift', 'anomaly', 'forgotten', 'quarantine'])
+export const problem = z.enum([
+  'errors',
+  'latency',
+  'volume',
+  'drift',
+  'anomaly',
+  'forgotten',
+  'quarantine',
+  'cardinality',
+])
 export type Problem = z.infer<typeof problem>
 
 /** One vote of groups of detectors over one feature, at one evaluation. */
@@ -106,7 +115,7 @@ export const finding = z.strictObject({
   votes: z.array(vote.extend({ previous: verdictStatus, changed: z.boolean() })),
   /** The verdicts behind the votes above, by feature. */
   evidence: z.array(z.strictObject({ feature: name, verdicts: z.array(verdict), latest: rollUp })),
-  /** For `forgotten` and `quarantine`: one sentence. */
+  /** For `forgotten`, `quarantine` and `cardinality`: one sentence. */
   note: z.string().max(1000).optional(),
   /** Each part is a finding of its own, with votes that changed. */
   part: recordPart.optional(),

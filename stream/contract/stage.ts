@@ -138,6 +138,8 @@ export interface JudgingTask extends CheckpointedTask {
   readonly pendingDigest: string | null
   /** Frontier up to which this task has taken everything; null before every input has spoken. */
   readonly watermarkMs: number | null
+  /** How many entities it follows, and by source how many parts of others it left out, since this object was made. */
+  readonly following?: { readonly entities: number; readonly leftOut: ReadonlyMap<string, number> }
 }
 
 export interface RespondTask extends JudgingTask {

@@ -25,6 +25,8 @@ interface Declared extends InForce {
 /** What is written down, oldest first: bodies are known by their digests, and null stands for the begin of time. */
 export interface AdoptionSnapshot {
   readonly digest: string
+  /** Which of those declared is in force: a digest may stand there twice. */
+  readonly index: number
   readonly declared: readonly { readonly digest: string; readonly atMs: number | null }[]
 }
 
@@ -35,6 +37,9 @@ export type KnownConfigurations = (digest: string) => DetectConfig | undefined
  * its oldest slides are judged by the oldest that is kept.
  */
 const formerMax = 50
+
+/** Switches that may be under way at once: beyond it a further one is refused. A replay declares all of a history at its begin. */
+const underWayMax = 1_000
 
 /** Settings that cut time, and what is kept of it: state under others would mean something else. */
 const lasting = ['window', 'slide', 'baseline', 'windowRows'] as const satisfies readonly (keyof DetectConfig)[]
@@ -81,13 +86,12 @@ export class Adoption {
 
   snapshot(): AdoptionSnapshot {
     const declared = this.#declared.map(({ digest, atMs }) => ({ digest, atMs: Number.isFinite(atMs) ? atMs : null }))
-    return { digest: this.current.digest, declared }
+    return { digest: this.current.digest, index: this.#index, declared }
   }
 
   /** @returns why it cannot be restored; null when it was. One that was left and is not known any more is left out. */
-  restore({ digest, declared }: AdoptionSnapshot): string | null {
+  restore({ index: at, declared }: AdoptionSnapshot): string | null {
     const current = this.current
-    const at = declared.findIndex((one) => one.digest === digest)
     const former = declared.slice(0, at).flatMap((one): Declared[] => {
       const config = this.#known(one.digest)
       const atMs = one.atMs ?? Number.NEGATIVE_INFINITY
@@ -108,10 +112,14 @@ export class Adoption {
   declare(record: Pick<ConfigurationSwitch, 'previousDigest' | 'digest' | 'atMs'>): string | null {
     const { digest, previousDigest, atMs } = record
     const underWay = this.#declared.slice(this.#index)
-    if (underWay.some((one) => one.digest === digest)) return null
     const last = underWay.at(-1)!
-    if (previousDigest !== last.digest) return 'a switch from a configuration that is not in force'
+    if (digest === last.digest) return null
+    if (previousDigest !== last.digest) {
+      const isRepeated = underWay.some((one) => one.digest === digest)
+      return isRepeated ? null : 'a switch from a configuration that is not in force'
+    }
     if (atMs < last.atMs) return 'a switch at a time before the one that it follows'
+    if (underWay.length > underWayMax) return `a switch while ${underWayMax} others are under way`
     const config = this.#known(digest)
     if (config === undefined) return 'a switch to a configuration that this process does not know'
     const reason = obstacle(last.config, config)

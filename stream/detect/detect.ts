@@ -14,9 +14,11 @@ import type { Emission, JudgingTask, LogRecord, Step } from '../contract/stage.t
 import { SentinelError } from '../errors.ts'
 import { Adoption, type AdoptionSnapshot, type KnownConfigurations } from './adoption.ts'
 import { Completeness } from './completeness.ts'
+import { Crowding, crowdingFinding, restOf, type Stretch } from './crowding.ts'
 import { Entity, type Evaluation } from './entity.ts'
 import { farewell } from './farewell.ts'
 import { Parts } from './parts.ts'
+import type { Plan } from './plan.ts'
 import { readPanesRecord } from './read-record.ts'
 import { findingParts, measurementParts } from './record-size.ts'
 import { refusal } from './refused.ts'
@@ -45,8 +47,7 @@ export interface FrontierPart {
   readonly scopes: readonly { readonly source: string; readonly partition: number | null; readonly closedMs: number }[]
   readonly counts: DetectCounts
   readonly configuration?: AdoptionSnapshot
-  /** Tenants of whose entities some are not followed, and a finding has said so. */
-  readonly full?: readonly string[]
+  readonly crowding?: readonly Stretch[]
 }
 
 export interface DetectTask extends JudgingTask {
@@ -79,9 +80,11 @@ class Detect implements DetectTask {
   readonly #parts: Parts
   readonly #completeness: Completeness
   readonly #scopes = new Map<string, ScopeState>()
-  /** Entities followed, by tenant. */
+  /** Entities followed, by scope and tenant: how scopes go ahead of each other must not decide who finds room. */
   readonly #entities = new Map<string, number>()
-  readonly #full: Set<string>
+  readonly #crowding: Crowding
+  /** By source. */
+  readonly #leftOut = new Map<string, number>()
   #counts: { -readonly [Name in keyof DetectCounts]: number } = noCounts()
   #toldMs: number | null = null
 
@@ -95,14 +98,14 @@ class Detect implements DetectTask {
       stored.frontier === null ? new Completeness() : Completeness.restore(stored.frontier.completeness)
     if (stored.frontier !== null) this.#counts = { ...noCounts(), ...stored.frontier.counts }
     this.#restoreAdoption(stored.frontier?.configuration)
-    this.#full = new Set(stored.frontier?.full)
+    this.#crowding = new Crowding(stored.frontier?.crowding)
     for (const { closedMs, ...scope } of stored.frontier?.scopes ?? []) this.#scopeState(scope).closedMs = closedMs
     for (const { partId, scope, quarantined, parts } of stored.entities) {
       const state = this.#scopeState(scope)
       const { plan, digest } = this.#adoption.at(state.closedMs ?? Number.NEGATIVE_INFINITY)
       const entity = parts === null ? null : new Entity(plan, digest, parts)
       const key = entityKey(parts?.state ?? quarantined!)
-      this.#countEntity((parts?.state ?? quarantined!).tenant, 1)
+      this.#countEntity(state, parts?.state ?? quarantined!, 1)
       state.setResident({ key, partId, entity, quarantined })
     }
     for (const pane of stored.panes) this.#scopeState(this.#completeness.scopeOf(pane)).addPart(pane)
@@ -190,6 +193,10 @@ class Detect implements DetectTask {
     }
   }
 
+  get following(): NonNullable<JudgingTask['following']> {
+    return { entities: this.entityCount, leftOut: this.#leftOut }
+  }
+
   endOfBatch(): readonly Emission[] {
     const { watermarkMs } = this
     if (watermarkMs === null || watermarkMs === this.#toldMs) return []
@@ -247,6 +254,7 @@ class Detect implements DetectTask {
       this.#scopes.delete(key)
       const note = 'Its source was declared anew, with another partitioning: its state is dropped, and it begins anew'
       for (const resident of scope.residents) yield* this.#endWithScope(scope, resident, note)
+      yield* this.#endScope(scope)
       for (const pane of scope.pendingParts()) this.#scopeState(this.#completeness.scopeOf(pane)).addPart(pane)
     }
   }
@@ -261,13 +269,19 @@ class Detect implements DetectTask {
     this.#scopes.delete(scopeKey(of))
     const note = 'Its source is read no more: its state is dropped, and it begins anew if the source comes back'
     for (const resident of scope.residents) yield* this.#endWithScope(scope, resident, note)
+    yield* this.#endScope(scope)
+  }
+
+  *#endScope(scope: ScopeState): Step {
+    if (scope.closedMs === null) return
+    yield* this.#endStretches(scope, { endMs: scope.closedMs + this.#adoption.current.plan.slideMs, isGone: true })
   }
 
   *#endWithScope(scope: ScopeState, resident: Resident, note: string): Step {
     const { entity, quarantined } = resident
     const standing = entity?.standingVotes() ?? []
     this.#removeParts(resident)
-    this.#countEntity((entity?.state ?? quarantined!).tenant, -1)
+    this.#countEntity(scope, entity?.state ?? quarantined!, -1)
     this.#counts.forgotten++
     if (standing.length === 0) return
     // The slide that would have come next: after everything that the watermark has passed.
@@ -284,6 +298,7 @@ class Detect implements DetectTask {
         for (const { id } of ofEntity) this.#parts.remove(`pane/${id}`)
         yield null
       }
+      yield* this.#endStretches(scope, { endMs, isGone: scope.entityCount === 0 })
     }
   }
 
@@ -297,8 +312,9 @@ class Detect implements DetectTask {
     }
     const partId = known?.partId ?? partIdOf(scope, parts[0]!)
     const { plan, digest } = this.#adoption.at(endMs)
-    if (known === undefined && (this.#entities.get(parts[0]!.tenant) ?? 0) >= plan.entitiesMax) {
-      yield* this.#leaveOut(parts, endMs, plan.entitiesMax)
+    if (parts.length > 0 && isRest(parts[0]!)) yield* this.#crowd(scope, parts[0]!, { endMs, note: foldedNote })
+    else if (known === undefined && !this.#hasRoom(scope, parts[0]!, plan)) {
+      yield* this.#leaveOut(scope, parts, { endMs, entitiesMax: plan.entitiesMax(parts[0]!.tenant) })
       return
     }
     const entity = known?.entity ?? Entity.first(plan, digest, { pane: parts[0]!, slideEndMs: endMs })
@@ -307,7 +323,7 @@ class Detect implements DetectTask {
     }
     const resident = known ?? { key, partId, entity, quarantined: null }
     if (known === undefined) {
-      this.#countEntity(entity.state.tenant, 1)
+      this.#countEntity(scope, entity.state, 1)
       scope.setResident(resident)
     }
     if (parts.length === 0 && endMs - entity.state.lastSeenMs >= plan.forgetAfterMs) {
@@ -341,22 +357,47 @@ class Detect implements DetectTask {
     }
   }
 
-  #countEntity(tenant: string, by: number): void {
-    const count = (this.#entities.get(tenant) ?? 0) + by
-    this.#entities.set(tenant, count)
-    // there is room again: should it be full once more, that is news
-    if (by < 0) this.#full.delete(tenant)
+  #countEntity(scope: ScopeState, of: Pick<Pane, 'tenant' | 'kind' | 'entity'>, by: number): void {
+    if (isRest(of)) return
+    const key = tenantKey(scope, of)
+    this.#entities.set(key, (this.#entities.get(key) ?? 0) + by)
   }
 
-  /** An entity for which its tenant has no room: it is counted, and told once. */
-  *#leaveOut(parts: readonly Pane[], endMs: number, entitiesMax: number): Step {
-    const { source, tenant, kind } = parts[0]!
+  /** Entities spread over the tasks by their names: each has an equal share. */
+  #hasRoom(scope: ScopeState, of: Pane, plan: Plan): boolean {
+    const share = Math.ceil(plan.entitiesMax(of.tenant) / this.#taskCount)
+    return (this.#entities.get(tenantKey(scope, of)) ?? 0) < share
+  }
+
+  /** An entity for which its tenant has no room: its parts are counted, and not judged. */
+  *#leaveOut(scope: ScopeState, parts: readonly Pane[], of: { endMs: number; entitiesMax: number }): Step {
+    const { source } = parts[0]!
     this.#counts.beyondBound += parts.length
-    if (this.#full.has(tenant)) return
-    this.#full.add(tenant)
-    const name = { source, tenant, kind, entity: `${kind}:(other)` }
-    const note = `More than ${entitiesMax} entities (detect.maxEntities): further ones are not judged, until others are forgotten`
-    yield* this.#bidFarewell('quarantine', { name, standing: [], endMs, note })
+    this.#leftOut.set(source, (this.#leftOut.get(source) ?? 0) + parts.length)
+    const note = `More than ${of.entitiesMax} entities (detect.maxEntities): further ones are not judged, until others are forgotten`
+    yield* this.#crowd(scope, parts[0]!, { endMs: of.endMs, note })
+  }
+
+  /** Something is beyond a bound on entities: told where it begins. */
+  *#crowd(scope: ScopeState, of: Pane, { endMs, note }: { endMs: number; note: string }): Step {
+    const key = tenantKey(scope, of)
+    // what joined late and lies below the watermark is no news
+    if (this.#crowding.prolong(key, endMs) || endMs <= (this.watermarkMs ?? -Infinity)) return
+    const { source, tenant, kind } = of
+    const name = { source, tenant, kind, entity: restOf(kind) }
+    this.#crowding.begin({ key, name, lastMs: endMs })
+    const { digest } = this.#adoption.at(endMs)
+    yield* this.#tell(crowdingFinding({ digest, name, endMs, note, isOver: false }))
+  }
+
+  /** @param of.isGone nothing of the scope is followed any more: its stretches end at once */
+  *#endStretches(scope: ScopeState, { endMs, isGone }: { endMs: number; isGone: boolean }): Step {
+    if (endMs <= (this.watermarkMs ?? -Infinity)) return
+    const { plan, digest } = this.#adoption.at(endMs)
+    const quietMs = isGone ? 0 : plan.windowMs
+    const ended = this.#crowding.endedAt(scopeKey(scope.scope), { endMs, quietMs })
+    const note = 'Nothing is beyond the bounds on entities any more'
+    for (const name of ended) yield* this.#tell(crowdingFinding({ digest, name, endMs, note, isOver: true }))
   }
 
   #writeDown(scope: ScopeState, { partId, entity }: Resident, { changes }: Evaluation): void {
@@ -393,7 +434,7 @@ class Detect implements DetectTask {
     const { entity, quarantined } = resident
     const name = entity?.state ?? quarantined!
     this.#removeParts(resident)
-    this.#countEntity(name.tenant, -1)
+    this.#countEntity(scope, name, -1)
     scope.removeResident(resident.key)
     this.#counts.forgotten++
     const note = `No event for ${this.#adoption.at(endMs).plan.forgetAfterMs} ms: its state is dropped, and it begins anew when it comes back`
@@ -430,9 +471,20 @@ class Detect implements DetectTask {
       scopes,
       counts: this.counts,
       configuration,
-      full: [...this.#full].sort(),
+      crowding: this.#crowding.snapshot(),
     }
   }
+}
+
+const foldedNote =
+  'A pane had more entities than sources[].maxEntities: the rows of further ones are folded into this one'
+
+function isRest({ kind, entity }: Pick<Pane, 'kind' | 'entity'>): boolean {
+  return entity === restOf(kind)
+}
+
+function tenantKey({ scope }: ScopeState, { tenant }: Pick<Pane, 'tenant'>): string {
+  return `${scopeKey(scope)}\0${tenant}`
 }
 
 function noCounts(): DetectCounts {

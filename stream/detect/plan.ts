@@ -53,7 +53,8 @@ export interface Plan {
   readonly holdMs: number
   readonly forgetAfterMs: number
   /** Of one tenant, in one task. */
-  readonly entitiesMax: number
+  /** Entities of a tenant in one scope of completeness, over all tasks. */
+  entitiesMax(tenant: string): number
   /** Quiet slides that the rolling baseline holds. */
   readonly baselineSlides: number
   readonly windowRows: number
@@ -87,6 +88,7 @@ export function compilePlan(config: DetectConfig): Plan {
     metric: config.votes.metric.map((rule) => compileRule(rule, chosen, config)),
     text: config.votes.text.map((rule) => compileRule(rule, chosen, config)),
   }
+  const byTenant = new Map(Object.entries(config.maxEntitiesByTenant))
   const featurePlans = new Map<string, FeaturePlan>()
   const rowKinds = new Set(
     (['service', 'model', 'metric', 'text'] as const).filter((kind) =>
@@ -99,7 +101,7 @@ export function compilePlan(config: DetectConfig): Plan {
     windowSlides,
     holdMs: windowMs / 4,
     forgetAfterMs: config.forgetAfter,
-    entitiesMax: config.maxEntities,
+    entitiesMax: (tenant) => byTenant.get(tenant) ?? config.maxEntities,
     baselineSlides: Math.max(1, Math.round(config.baseline / slideMs)),
     windowRows: config.windowRows,
     slideRows: Math.ceil((2 * config.windowRows) / windowSlides),

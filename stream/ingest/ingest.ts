@@ -112,7 +112,7 @@ class PartitionTask implements IngestTask {
     this.#extractor = new Extractor(source.name)
     this.#hash = originHash(source.name, partition)
     this.#says = new PartitionEmissions(options)
-    this.#panes = new OpenPanes(source.pane)
+    this.#panes = new OpenPanes({ paneMs: source.pane, entitiesMax: source.maxEntities })
     this.#position = committed?.offset ?? startOffset
     let highestMs: number | null = null
     if (committed !== null) {

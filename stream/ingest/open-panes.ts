@@ -8,9 +8,6 @@ import type { ScannedRow } from './decode/scanned-row.ts'
 import type { Row } from './extract.ts'
 import { PaneBuilder } from './pane.ts'
 
-/** Entities of one slice; further ones, in the order of the log, are folded into one entity `<kind>:(other)`. */
-export const ENTITIES_MAX = 10_000
-
 /** Where reading begins again, and the clock just before it, with no candidate held. */
 export interface ReplayPoint {
   readonly offset: number
@@ -37,9 +34,10 @@ export class OpenPanes {
   #overflowRows = 0
   #overflowValues = 0
 
-  constructor(paneMs: number, entitiesMax = ENTITIES_MAX) {
-    this.#paneMs = paneMs
-    this.#entitiesMax = entitiesMax
+  /** @param options.entitiesMax of one slice; further ones, in the order of the log, are folded into `<kind>:(other)` */
+  constructor(options: { readonly paneMs: number; readonly entitiesMax: number }) {
+    this.#paneMs = options.paneMs
+    this.#entitiesMax = options.entitiesMax
   }
 
   /** Open panes, over all entities and slices. */

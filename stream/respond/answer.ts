@@ -7,6 +7,7 @@
  * an answer into the future. Before it they do no harm: there is nothing to answer to, and signatures hold anyway.
  */
 import type { CommandResult, Decision, KeyDeclaration } from '../contract/case.ts'
+import type { ConfigurationSwitch } from '../contract/pane.ts'
 import type { LogRecord } from '../contract/stage.ts'
 import { invariant } from '../errors.ts'
 
@@ -18,7 +19,8 @@ export const offsetHeader = 'sentinel_offset'
 /** Recorded answers that a replay holds at most: a month of ticks. */
 export const heldAnswersMax = 1_000_000
 
-export type AnswerRecord = Decision | CommandResult | KeyDeclaration | { readonly type: 'tick' }
+/** A switch of configurations is held in its place among the answers: a key that one of them declared may have signed it. */
+export type AnswerRecord = Decision | CommandResult | KeyDeclaration | { readonly type: 'tick' } | ConfigurationSwitch
 
 export interface Answer {
   readonly record: AnswerRecord

@@ -1,5 +1,5 @@
 /** What an input does to the state, and what is said: pure, `decide(state, input) → {changes, records}`. */
-import type { Incarnation } from '../contract/pane.ts'
+import type { ConfigurationSwitch, Incarnation } from '../contract/pane.ts'
 import type { Answer } from './answer.ts'
 import { decideProposal } from './approval.ts'
 import { type Cause, ownTenant } from './audit.ts'
@@ -17,11 +17,14 @@ import { cancel, type Timer } from './timers.ts'
 import { type Context, type Decided, type Moment, Turn } from './turn.ts'
 import { verifyDue } from './verify.ts'
 
+/** The answers that change what is decided; a switch of configurations changes by what. */
+export type DecidedAnswer = Answer & { readonly record: Exclude<Answer['record'], ConfigurationSwitch> }
+
 export type Input =
   | { readonly kind: 'finding'; readonly finding: TakenFinding }
   | { readonly kind: 'timer'; readonly timer: Timer }
   /** `frontierMs`: where the task is; null before every detect task has spoken. */
-  | { readonly kind: 'answer'; readonly answer: Answer; readonly frontierMs: number | null }
+  | { readonly kind: 'answer'; readonly answer: DecidedAnswer; readonly frontierMs: number | null }
   /** Another configuration took over at `atMs`, or where the frontier was already. */
   | {
       readonly kind: 'switched'
@@ -64,7 +67,7 @@ export function decide(state: State, input: Input, context: Context): Decided {
   return turn.finish()
 }
 
-function applyAnswer(turn: Turn, { record, appendMs }: Answer): void {
+function applyAnswer(turn: Turn, { record, appendMs }: DecidedAnswer): void {
   switch (record.type) {
     case 'decision':
       decideProposal(turn, record, appendMs)

@@ -6,7 +6,7 @@ import type { RespondConfig } from '../contract/configuration.ts'
 import type { ConfigurationSwitch } from '../contract/pane.ts'
 import type { Emission, LogRecord, RespondTask, Step } from '../contract/stage.ts'
 import { invariant, SentinelError } from '../errors.ts'
-import { type AnswerRecord, HeldAnswers, readAnswer } from './answer.ts'
+import { type Answer, type AnswerRecord, HeldAnswers, readAnswer } from './answer.ts'
 import { decide, type Input } from './decide.ts'
 import { isSigned } from './keys.ts'
 import { bufferedVotesMax, type LetGo, Order, type OrderSnapshot, takenFinding } from './order.ts'
@@ -58,8 +58,8 @@ interface Intake {
   readonly begun: boolean
   /** Whether a finding or a watermark has been read: no recorded answer comes any more. */
   readonly judged: boolean
-  /** The configuration that takes over once the frontier is at `atMs`. */
-  readonly pending?: Pending | null
+  /** Configurations that take over one after the other, each once the frontier is at its `atMs`. */
+  readonly underWay?: readonly Pending[]
 }
 
 interface Pending {
@@ -67,10 +67,14 @@ interface Pending {
   readonly atMs: number
 }
 
+/** Switches that may be under way at once: beyond it a further one is refused. A replay declares all of a history at its begin. */
+const underWayMax = 1_000
+
 class Respond implements RespondTask {
   readonly counts: RespondCounts = { findings: 0, letGo: 0, duplicates: 0, answers: 0, watermarks: 0, ignored: 0 }
   #context: Context
-  #pending: Pending | null
+  /** Ascending by their times. */
+  #underWay: readonly Pending[]
   readonly #options: RespondOptions
   readonly #order: Order
   readonly #held: HeldAnswers
@@ -93,7 +97,8 @@ class Respond implements RespondTask {
     this.#frontierMs = intake?.frontierMs ?? null
     this.#begun = intake?.begun ?? false
     this.#judged = intake?.judged ?? false
-    this.#pending = intake?.pending ?? null
+    this.#underWay = intake?.underWay ?? []
+    for (const next of this.#underWay) this.#known(next.digest)
     this.#held = new HeldAnswers(parts.get('held') as [] | undefined)
     parts.delete('order')
     parts.delete('held')
@@ -114,7 +119,7 @@ class Respond implements RespondTask {
   }
 
   get pendingDigest(): string | null {
-    return this.#pending?.digest ?? null
+    return this.#underWay.at(-1)?.digest ?? null
   }
 
   get waiting(): boolean {
@@ -178,12 +183,8 @@ class Respond implements RespondTask {
         this.#begun = true
         this.#dirty.add('order')
         return yield* this.#apply({ kind: 'keys', publicKeys: body.publicKeys })
-      case 'configuration-switch': {
-        const refused = this.#declareSwitch(body)
-        if (refused !== null) return yield* this.#ignore(record, refused)
-        this.#dirty.add('order')
-        return yield* this.#switch()
-      }
+      case 'configuration-switch':
+        return yield* this.#answer(record, body)
       case 'annotation':
         return yield* this.#ignore(record, `respond takes no ${body.type} yet`)
     }
@@ -201,33 +202,43 @@ class Respond implements RespondTask {
     if (keyId === undefined || signature === undefined || !isSigned(keys, keyId, { ...declared, signature })) {
       return 'a switch of configurations that no valid key has signed'
     }
-    if (digest === this.#context.digest || digest === this.#pending?.digest) return null
-    if (this.#pending !== null) return 'a switch of configurations before the one under way is complete'
-    if (previousDigest !== this.#context.digest) return 'a switch from a configuration that is not in force'
+    const last = this.#underWay.at(-1)
+    const lastDigest = last?.digest ?? this.#context.digest
+    if (digest === lastDigest) return null
+    if (previousDigest !== lastDigest) {
+      const isRepeated = digest === this.#context.digest || this.#underWay.some((one) => one.digest === digest)
+      return isRepeated ? null : 'a switch from a configuration that is not in force'
+    }
+    if (last !== undefined && atMs < last.atMs) return 'a switch at a time before the one that it follows'
+    if (this.#underWay.length >= underWayMax) return `a switch while ${underWayMax} others are under way`
     if (this.#options.known?.(digest) === undefined) {
       return 'a switch to a configuration that this process does not know'
     }
-    this.#pending = { digest, atMs }
+    this.#underWay = [...this.#underWay, { digest, atMs }]
     return null
   }
 
-  /** Takes the declared configuration over, once the frontier is where it begins. */
+  /** Takes declared configurations over, once the frontier is where they begin. */
   *#switch(): Step {
-    const pending = this.#pending
-    if (pending === null || this.#frontierMs === null || this.#frontierMs < pending.atMs) return
-    const { digest, atMs } = pending
-    const config = this.#options.known?.(digest)
-    if (config === undefined) {
-      throw new SentinelError(
-        'CONFIGURATION_CHANGED',
-        `the checkpoint is under way to configuration ${digest}, which is not known here`,
-      )
+    for (let [next] = this.#underWay; next !== undefined; [next] = this.#underWay) {
+      const { digest, atMs } = next
+      if (this.#frontierMs === null || this.#frontierMs < atMs) return
+      const config = this.#known(digest)
+      this.#underWay = this.#underWay.slice(1)
+      this.#dirty.add('order')
+      const previousDigest = this.#context.digest
+      this.#context = this.#contextOf(digest, config)
+      yield* this.#apply({ kind: 'switched', previousDigest, digest, atMs, frontierMs: this.#frontierMs })
     }
-    this.#pending = null
-    this.#dirty.add('order')
-    const previousDigest = this.#context.digest
-    this.#context = this.#contextOf(digest, config)
-    yield* this.#apply({ kind: 'switched', previousDigest, digest, atMs, frontierMs: this.#frontierMs })
+  }
+
+  #known(digest: string): RespondConfig {
+    const config = this.#options.known?.(digest)
+    if (config !== undefined) return config
+    throw new SentinelError(
+      'CONFIGURATION_CHANGED',
+      `The checkpoint is under way to configuration ${digest}, which is not stored in this database`,
+    )
   }
 
   endOfBatch(): readonly Emission[] {
@@ -252,7 +263,7 @@ class Respond implements RespondTask {
       frontierMs: this.#frontierMs,
       begun: this.#begun,
       judged: this.#judged,
-      pending: this.#pending,
+      underWay: this.#underWay,
     }
     return intake
   }
@@ -262,16 +273,16 @@ class Respond implements RespondTask {
     this.#dirty.add('order')
   }
 
-  *#ignore(record: LogRecord, reason: string): Step {
+  *#ignore({ offset }: { readonly offset: number }, reason: string): Step {
     this.counts.ignored++
-    yield* this.#apply({ kind: 'ignored', offset: record.offset, frontierMs: this.#frontierMs, reason })
+    yield* this.#apply({ kind: 'ignored', offset, frontierMs: this.#frontierMs, reason })
   }
 
   *#answer(record: LogRecord, body: AnswerRecord): Step {
-    this.counts.answers++
+    if (body.type !== 'configuration-switch') this.counts.answers++
     const { frontierMs, ...answer } = readAnswer(record, body, !this.#judged)
     if (frontierMs === null) {
-      yield* this.#apply({ kind: 'answer', answer, frontierMs: this.#frontierMs })
+      yield* this.#applyAnswer(answer, this.#frontierMs)
     } else if (this.#held.hold({ ...answer, frontierMs })) {
       this.#dirty.add('held')
     } else {
@@ -279,9 +290,21 @@ class Respond implements RespondTask {
     }
   }
 
+  *#applyAnswer(answer: Answer, frontierMs: number | null): Step {
+    const { record } = answer
+    if (record.type !== 'configuration-switch') {
+      yield* this.#apply({ kind: 'answer', answer: { ...answer, record }, frontierMs })
+      return
+    }
+    const refused = this.#declareSwitch(record)
+    if (refused !== null) return yield* this.#ignore(answer, refused)
+    this.#dirty.add('order')
+    yield* this.#switch()
+  }
+
   /** Where the frontier stops next on its way: where a recorded answer was applied, or another configuration begins. */
   #stopMs(least: number): number {
-    const atMs = this.#pending?.atMs ?? least
+    const atMs = this.#underWay[0]?.atMs ?? least
     const stopMs = this.#frontierMs !== null && atMs <= this.#frontierMs ? least : Math.min(least, atMs)
     return Math.min(stopMs, this.#held.first?.frontierMs ?? stopMs)
   }
@@ -298,7 +321,7 @@ class Respond implements RespondTask {
       while (this.#held.first?.frontierMs === stopMs) {
         const { frontierMs, ...answer } = this.#held.take()
         this.#dirty.add('held')
-        yield* this.#apply({ kind: 'answer', answer, frontierMs })
+        yield* this.#applyAnswer(answer, frontierMs)
       }
     }
   }

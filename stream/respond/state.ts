@@ -11,7 +11,7 @@
  * | `commands/<tenant>` | commands issued within the hour or the cooldown |
  * | `audit/<tenant>` | the end of the hash chain |
  *
- * Bounds: an entity has at most 7 fingerprints (its problems), an incident at most `maxEntities` of them attached, and
+ * Bounds: an entity has at most 8 fingerprints (its problems), an incident at most `maxEntities` of them attached, and
  * there is no open incident without one; what an incident lists beside is cut by the limits below.
  */
 import { decodeJson, encode } from '../contract/encoding.ts'

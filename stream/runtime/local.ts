@@ -219,7 +219,8 @@ export class LocalPipeline {
   declareSwitch(task: LocalTask, to: { digest: string; atMs: number; signer?: Signer }): void {
     const { stage, partition } = task
     invariant(task.runner instanceof JudgingRunner && stage !== 'ingest', `${task.name} holds no state`)
-    this.append(configurationSwitched({ stage, partition, previousDigest: task.runner.task.digest, ...to }))
+    const { digest, pendingDigest } = task.runner.task
+    this.append(configurationSwitched({ stage, partition, previousDigest: pendingDigest ?? digest, ...to }))
   }
 
   /** A source partition is read no more: its task is gone, and says so. */

@@ -8,6 +8,7 @@ import type { IdleDeclaration, LogRecord, SchemaAnswer } from '../contract/stage
 import type { TopicName } from '../contract/topics.ts'
 import type { OutgoingRecord } from './emission.ts'
 import { LocalPipeline, type LocalTask } from './local.ts'
+import type { RecordedSwitch } from './recorded-switches.ts'
 import type { IngestRunner } from './task-runner.ts'
 import type { KnownConfigurations, Pipeline } from './tasks.ts'
 
@@ -17,12 +18,6 @@ export interface RecordedAnswer {
   readonly record: LogRecord
   /** Frontier of the task when the live run applied it. */
   readonly frontierMs: number | null
-}
-
-export interface RecordedSwitch {
-  readonly topic: 'panes' | 'casefile'
-  readonly partition: number
-  readonly value: Uint8Array
 }
 
 export interface ReplayOptions {
@@ -35,7 +30,7 @@ export interface ReplayOptions {
   readonly idles: ReadonlyMap<string, readonly IdleDeclaration[]>
   /** By `source/partition`: the position at which it was read no more. */
   readonly departures?: ReadonlyMap<string, number>
-  /** Recorded switches of configurations, as they stood on the log of each task of detect and respond. */
+  /** Recorded switches of configurations, in the order of each task's log. The replay begins under `pipeline`, before all of them. */
   readonly switches?: readonly RecordedSwitch[]
   /** The configurations that they name. */
   readonly known?: KnownConfigurations
@@ -76,23 +71,17 @@ export class Replay {
       if (task.stage === 'ingest') this.tasks.set(task.name.slice('ingest/'.length), task)
     }
     // before anything is judged: each begins at its own event time
-    for (const { topic, partition, value } of options.switches ?? []) {
-      this.pipeline.log.append(this.pipeline.topic(topic), partition, { key: null, value })
+    for (const { topic, partition, record } of options.switches ?? []) {
+      if (topic === 'panes') this.pipeline.log.append(this.pipeline.topic('panes'), partition, appended(record))
     }
-    for (const { partition, record, frontierMs } of options.answers) {
+    for (const { partition, record, frontierMs } of answersOf(options)) {
       const headers = {
         ...record.headers,
         sentinel_offset: String(record.offset),
         // before the first frontier an answer was applied as it came
         ...(frontierMs === null ? {} : { sentinel_frontier: String(frontierMs) }),
       }
-      const { key, value } = record
-      this.pipeline.log.append(this.pipeline.topic('casefile'), partition, {
-        key,
-        value,
-        headers,
-        timestampMs: record.timestampMs,
-      })
+      this.pipeline.log.append(this.pipeline.topic('casefile'), partition, { ...appended(record), headers })
     }
     this.pipeline.pump()
   }
@@ -151,4 +140,25 @@ export class Replay {
     }
     this.pipeline.pump()
   }
+}
+
+function appended({ key, value, timestampMs }: LogRecord) {
+  return { key, value, timestampMs }
+}
+
+/**
+ * Answers and respond's switches in the order of the log. A switch is held as long as the answer before it: only then is
+ * the key known that may have signed it, and what was answered before was judged by the former configuration.
+ */
+function answersOf({ answers, switches = [] }: ReplayOptions): RecordedAnswer[] {
+  const ofRespond = switches.filter(({ topic }) => topic === 'casefile')
+  const all = [...answers, ...ofRespond.map((one) => ({ ...one, frontierMs: null }))]
+  const elder = new Map<number, number | null>()
+  return all
+    .sort((a, b) => a.partition - b.partition || a.record.offset - b.record.offset)
+    .map(({ partition, record, frontierMs }) => {
+      const heldUntilMs = frontierMs ?? elder.get(partition) ?? null
+      elder.set(partition, heldUntilMs)
+      return { partition, record, frontierMs: heldUntilMs }
+    })
 }

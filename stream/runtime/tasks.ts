@@ -101,6 +101,8 @@ export interface JudgingOptions {
   readonly lastOut: ReadonlyMap<TopicName, LastOut>
   readonly partitionCount: PartitionCount
   readonly observe?: Observe
+  /** Of findings that wait in respond's memory; smaller only in tests. */
+  readonly bufferedVotesMax?: number
 }
 
 /**
@@ -114,7 +116,7 @@ export function createJudgingRunner(
   stage: 'detect' | 'respond',
   options: JudgingOptions,
 ): JudgingRunner<JudgingTask | RespondTask> {
-  const { partition, taskCount, incarnation, partitionCount, observe } = options
+  const { partition, taskCount, incarnation, partitionCount, observe, bufferedVotesMax } = options
   const writer = `${stage}/${partition}`
   const known = withOwn(pipeline, options.known ?? {})
   const stored = usableState(options.stored, { stage, writer, pipeline, incarnation, known })
@@ -134,14 +136,8 @@ export function createJudgingRunner(
           digest,
           known: (other) => known.respond.get(other),
           ...{ partition, owns, parts },
+          ...(bufferedVotesMax === undefined ? {} : { bufferedVotesMax }),
         })
-  if (task.pendingDigest !== null && task.pendingDigest !== pipeline.digests[stage]) {
-    throw new SentinelError(
-      'CONFIGURATION_CHANGED',
-      `${writer} is under way from configuration ${digest} to ${task.pendingDigest}, this one is ${pipeline.digests[stage]}: ` +
-        `run with ${task.pendingDigest} until the switch is complete (its checkpoint names it then), and change it after that.`,
-    )
-  }
   // numbers of another incarnation of the input say nothing about this one
   const lastOut = new Map([...options.lastOut].filter(([, last]) => last.lineage.incarnation === incarnation))
   const context = { writer, task: partition, incarnation, gaps: 'refused', partitionCount, observe } as const

@@ -23,7 +23,7 @@ export async function buildWorker(): Promise<string> {
     target: 'node20',
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     // what brings binaries of its own
-    external: ['snappy', 'lz4-napi', '@bokuweb/zstd-wasm', 'pg-native', 'onnxruntime-node'],
+    external: ['snappy', 'lz4-napi', '@node-rs/crc32', '@bokuweb/zstd-wasm', 'pg-native', 'onnxruntime-node'],
     logLevel: 'error',
   })
   return outfile

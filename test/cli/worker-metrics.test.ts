@@ -16,7 +16,9 @@ function ingestRunner(counts: { accepted: number; rejected: number; late: number
   return { runner: { context: { writer: 'ingest/logs/1' }, task, pendingCount: 7 } }
 }
 
-const judging = { runner: { task: { watermarkMs: 9_000 }, pendingCount: 0 }, unstored: 11, isWaiting: true }
+const leftOut = new Map([['logs', 5]])
+const detectTask = { watermarkMs: 9_000, following: { entities: 17, leftOut } }
+const judging = { runner: { task: detectTask, pendingCount: 0 }, unstored: 11, isWaiting: true }
 
 function pipelineOf(ingest: object): Pipeline {
   return {
@@ -55,10 +57,20 @@ describe('the metrics of running tasks', () => {
     expect(await value('sentinel_watermark_delay_seconds{stage="detect",task="2"}')).toBe(1)
     expect(await value('sentinel_checkpoint_unstored_records{task="detect/2"}')).toBe(11)
     expect(await value('sentinel_back_pressure{task="detect/2"}')).toBe(1)
+    expect(await value('sentinel_entities{task="detect/2"}')).toBe(17)
+    expect(await value('sentinel_detect_left_out_total{source="logs"}')).toBe(5)
+    leftOut.set('logs', 8)
+    sampleMetrics(pipelineOf(first), telemetry)
+    expect(await value('sentinel_detect_left_out_total{source="logs"}')).toBe(8)
     telemetry.taskLost({ task: 'detect/2' })
     telemetry.sourceTaskLost({ source: 'logs', partition: 1 })
     const left = await telemetry.metricsText()
-    for (const gone of ['sentinel_back_pressure{', 'sentinel_watermark_delay_seconds{', 'sentinel_open_panes{']) {
+    for (const gone of [
+      'sentinel_back_pressure{',
+      'sentinel_entities{',
+      'sentinel_watermark_delay_seconds{',
+      'sentinel_open_panes{',
+    ]) {
       expect(left).not.toContain(gone)
     }
   })

@@ -77,20 +77,28 @@ describe('containers', () => {
   const compose = parse(read('docker-compose.yml')) as {
     services: Record<
       string,
-      { read_only?: boolean; cap_drop?: string[]; security_opt?: string[]; privileged?: boolean }
+      { read_only?: boolean; tmpfs?: string[]; cap_drop?: string[]; security_opt?: string[]; privileged?: boolean }
     >
   }
 
-  it('of the worker write nowhere but to their volume, without capabilities, as nobody of weight', () => {
-    const { worker } = compose.services
-    expect([worker!.read_only, worker!.cap_drop]).toEqual([true, ['ALL']])
+  it('of the worker run as nobody of weight', () => {
     const dockerfile = read('Dockerfile')
     expect(dockerfile).toMatch(/^USER 1000:1000$/m)
     expect(dockerfile.indexOf('USER 1000:1000')).toBeGreaterThan(dockerfile.lastIndexOf('FROM '))
     for (const [, image] of dockerfile.matchAll(/^FROM (\S+)/gm)) expect(image).toMatch(/:\d+\.\d+\.\d+/)
   })
 
-  it.each(['kafka', 'timescaledb', 'worker'])('of %s gain no privileges', (name) => {
+  it('of the worker write nowhere but to their volume and /tmp', () => {
+    const { read_only, tmpfs } = compose.services['worker']!
+    expect({ read_only, tmpfs }).toEqual({ read_only: true, tmpfs: ['/tmp'] })
+  })
+
+  // the database's begins as root, to give its folder to its user
+  it.each(['kafka', 'registry', 'worker'])('of %s have no capabilities', (name) => {
+    expect(compose.services[name]!.cap_drop).toEqual(['ALL'])
+  })
+
+  it.each(Object.keys(compose.services))('of %s gain no privileges', (name) => {
     expect(compose.services[name]!.security_opt).toContain('no-new-privileges:true')
     expect(compose.services[name]!.privileged).toBeUndefined()
   })

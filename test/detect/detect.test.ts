@@ -206,7 +206,9 @@ describe('detect', () => {
     expect(harness.measurements.filter(({ entity }) => entity === 'service:late').length).toBe(49)
   })
 
-  it('follows so many entities of a tenant and no more: the rest is counted and told once, other tenants are not touched', () => {
+  it('follows so many entities of a tenant and no more: the rest is counted and told once, other tenants are not touched', {
+    timeout: 30_000,
+  }, () => {
     const harness = new Harness({ maxEntities: 100, forgetAfter: '10m' })
     harness.join('logs', 1)
     const many = 3_000
@@ -224,15 +226,94 @@ describe('detect', () => {
     harness.heartbeat('logs', 0, 1, 2 * slideMs)
     expect(harness.task.entityCount).toBe(103)
     expect(harness.task.counts.beyondBound).toBe(2 * (many - 100))
-    expect(harness.findings.map(({ tenant, entity, note }) => [tenant, entity, note])).toEqual([
-      ['noisy', 'service:(other)', expect.stringMatching(/More than 100 entities/)],
-    ])
+    const told = () => harness.findings.filter(({ votes }) => votes[0]!.problem === 'cardinality')
+    const begun = { tenant: 'noisy', entity: 'service:(other)', votes: [{ status: 'drift' }] }
+    expect(told()).toMatchObject([{ ...begun, note: expect.stringMatching(/More than 100 entities/) }])
+    expect(harness.task.following?.leftOut).toEqual(new Map([['logs', many - 100]]))
     expect(new Set(harness.measurements.map(({ tenant }) => tenant))).toEqual(new Set(['noisy', 'quiet']))
     // silence makes room, and the bound is news again
     harness.heartbeat('logs', 0, 1, 5 * slideMs)
     expect(harness.task.entityCount).toBe(0)
     harness.checkpoint()
     expect([...harness.parts.keys()]).toEqual(['frontier'])
+    expect(told().map(({ votes }) => votes[0]!.status)).toEqual(['drift', 'stable'])
+    feed(5 * slideMs, 'noisy', 101)
+    harness.heartbeat('logs', 0, 1, 6 * slideMs)
+    expect(told().map(({ votes }) => votes[0]!.status)).toEqual(['drift', 'stable', 'drift'])
+  })
+
+  it('keeps a state of one size under names without end', { timeout: 30_000 }, () => {
+    const maxEntities = 20
+    const harness = new Harness({ maxEntities, window: '20m', baseline: '20m' })
+    harness.join('logs', 1)
+    const sizes: number[] = []
+    for (let slide = 0; slide < 16; slide++) {
+      for (let index = 0; index < 5 * maxEntities; index++) {
+        const rows = [{ hash: index, rates: { error: false } }]
+        const named = { entity: `service:${slide}-${index}`, kind: 'service', tenant: 't', source: 'logs' } as const
+        harness.feed(paneOf({ ...named, startMs: slide * slideMs, rows }))
+      }
+      harness.heartbeat('logs', 0, 1, (slide + 1) * slideMs)
+      harness.checkpoint()
+      expect(harness.task.following?.entities).toBe(maxEntities)
+      sizes.push(harness.parts.size)
+    }
+    // of each one that is followed: itself, and the slides of its window and baseline
+    expect(new Set(sizes.slice(8))).toEqual(new Set([sizes.at(-1)]))
+    expect(harness.task.counts.beyondBound).toBe(16 * 5 * maxEntities - maxEntities)
+    expect(harness.findings.filter(({ votes }) => votes[0]!.problem === 'cardinality')).toHaveLength(1)
+  })
+
+  it('tells once that panes folded entities together, and once that it is over', () => {
+    const harness = new Harness()
+    harness.join('logs', 1)
+    const feed = (slide: number, entities: readonly string[]) => {
+      for (const entity of entities) harness.feed(servicePane(slide * slideMs, { source: 'logs', entity }))
+      harness.heartbeat('logs', 0, 1, (slide + 1) * slideMs)
+    }
+    const told = () => harness.findings.filter(({ votes }) => votes[0]!.problem === 'cardinality')
+    for (const slide of [0, 1]) feed(slide, ['service:a'])
+    expect(told()).toEqual([])
+    // not in every slide: it is one stretch
+    for (const slide of [2, 3, 7, 12]) feed(slide, ['service:a', 'service:(other)'])
+    harness.restart()
+    for (let slide = 13; slide < 40; slide++) feed(slide, ['service:a'])
+    expect(told().map(({ entity, timeMs, votes }) => [entity, timeMs, votes[0]!.status])).toEqual([
+      ['service:(other)', 3 * slideMs, 'drift'],
+      ['service:(other)', 13 * slideMs + hourMs, 'stable'],
+    ])
+    // the rest takes nobody's room
+    expect(harness.task.following).toEqual({ entities: 2, leftOut: new Map() })
+  })
+
+  it('ends the stretch with the source', () => {
+    const harness = new Harness()
+    harness.join('logs', 1)
+    harness.join('metrics', 1)
+    harness.feed(servicePane(0, { source: 'logs', entity: 'service:(other)' }))
+    harness.heartbeat('metrics', 0, 1, slideMs)
+    harness.heartbeat('logs', 0, 1, slideMs)
+    harness.feed({ type: 'source-left', source: 'logs', partition: 0, partitionCount: 1, position: 77 })
+    const told = harness.findings.filter(({ votes }) => votes[0]!.problem === 'cardinality')
+    expect(told.map(({ votes }) => votes[0]!.status)).toEqual(['drift', 'stable'])
+  })
+
+  it('lets no source take the room of another, and a tenant have a bound of its own', () => {
+    const run = (order: readonly string[]) => {
+      const harness = new Harness({ maxEntities: 4, maxEntitiesByTenant: { small: 2 } })
+      for (const source of ['a', 'b', 'c']) harness.join(source, 1)
+      for (const source of order) {
+        for (let index = 0; index < 6; index++) {
+          const tenant = source === 'c' ? 'small' : 'both'
+          const rows = [{ hash: index, rates: { error: false } }]
+          harness.feed(paneOf({ entity: `service:${index}`, kind: 'service', tenant, source, startMs: 0, rows }))
+        }
+        harness.heartbeat(source, 0, 1, slideMs)
+      }
+      expect(harness.task.following?.leftOut).toEqual(new Map(order.map((source) => [source, source === 'c' ? 4 : 2])))
+      return harness.said.sort()
+    }
+    expect(run(['a', 'b', 'c'])).toEqual(run(['c', 'b', 'a']))
   })
 
   it('judges a source that leaves to its end, takes leave of its entities, and waits for it no longer', () => {

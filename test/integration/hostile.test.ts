@@ -12,6 +12,7 @@ import type { DeadLetter } from '../../stream/contract/ingest-records.ts'
 import type { Pane } from '../../stream/contract/pane.ts'
 import { brokerTopic } from '../../stream/contract/topics.ts'
 import { workerProcess } from './child.ts'
+import { positionsOf } from './positions.ts'
 import { type Names, ownNames, readTopic, servicesMissing, testFolder, until } from './world.ts'
 
 const startMs = Date.UTC(2026, 0, 5)
@@ -107,11 +108,24 @@ describe.skipIf(servicesMissing)('hostile input', () => {
         stateFolder: join(folder, 'state'),
       }),
     )
-    await worker.says(/^ready/m)
+    const [, url] = await worker.says(/^ready (\S+)/m)
     const inPanes = async () => (await panes(names)).reduce((sum, { count }) => sum + count, 0)
     const expected = cases.filter(([, , outcome]) => outcome === 'folded').length + manyRecords
     const looked = { withinMs: 120_000, everyMs: 500, instead: inPanes }
     await until(`${expected} rows in panes`, async () => (await inPanes()) >= expected, looked)
+    // the last records lie in panes that are still open
+    const counted = () => positionsOf(url!, 'lines')
+    await until('every position to be counted', async () => (await counted()).read >= sent, { instead: counted })
+    const rejectedCount = cases.filter(([, , outcome]) => outcome === 'rejected').length
+    const { skewed } = await counted()
+    expect(await counted()).toEqual({
+      read: sent,
+      accepted: sent - rejectedCount,
+      rejected: rejectedCount - skewed,
+      skewed,
+      late: 0,
+      held: 0,
+    })
     const memory = readFileSync(`/proc/${worker.pid}/status`, 'utf8')
     expect((await worker.terminate()).code, worker.stderr).toBe(0)
 

@@ -76,6 +76,17 @@ for (const timescale of ['auto', 'off'] as const) {
       ])
     })
 
+    it('stores neither rows nor their offset when the process fails between the two', async () => {
+      const { sink, pool, schema, count } = await sinkOn({ timescale })
+      const batch = { topic: 'measurements', partition: 0, records: logRecords([measurement()]) } as const
+      const failing = createSink(pool, schema, () => {
+        throw new Error('injected')
+      })
+      await expect(failing.write(batch)).rejects.toThrow('injected')
+      expect([await count('measurements'), (await sink.offsets()).size]).toEqual([0, 0])
+      expect(await sink.write(batch)).toMatchObject({ stored: 1, skipped: 0 })
+    })
+
     it('stores nothing twice, whatever is delivered again', async () => {
       const { sink, count } = await sinkOn({ timescale })
       const bodies = Array.from({ length: 20 }, (_, index) => measurement({ evaluationMs: noonMs + index }))

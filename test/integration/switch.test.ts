@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { decodeJson } from '../../stream/contract/encoding.ts'
 import type { Measurement } from '../../stream/contract/finding.ts'
+import type { AuditEntry } from '../../stream/contract/incident.ts'
 import { smallTraffic } from '../runtime/small-world.ts'
-import { workerProcess } from './child.ts'
+import { sentinel, workerProcess } from './child.ts'
 import { createWorld, servicesMissing, undisturbed, until, type World } from './world.ts'
 
 describe.skipIf(servicesMissing)('a configuration that changed while no worker ran', { timeout: 180_000 }, () => {
@@ -53,6 +54,15 @@ describe.skipIf(servicesMissing)('a configuration that changed while no worker r
     expect(digests.get('detect')!.has(world.loaded.digests.detect)).toBe(false)
     expect(digests.get('respond')!.has(world.loaded.digests.respond)).toBe(false)
 
+    // nothing comes any more: the next change is under way when it is taken back
+    await writeFile(world.configPath, stringify({ ...changed, respond: { ...changed.respond, cooldown: '9s' } }))
+    await startAndStop(world)
+    await writeFile(world.configPath, stringify(changed))
+    await startAndStop(world)
+    const audit = (await world.read('audit')).map(({ value }) => decodeJson(value!) as AuditEntry)
+    expect(audit.filter(({ event }) => event === 'record-ignored')).toEqual([])
+    await replays(world)
+
     await writeFile(world.configPath, stringify({ ...changed, detect: { ...changed.detect, slide: '10s' } }))
     const refused = workerProcess(world.configPath)
     const { code, stderr } = await refused.end()
@@ -63,4 +73,36 @@ describe.skipIf(servicesMissing)('a configuration that changed while no worker r
 
 async function measurements(world: World): Promise<Measurement[]> {
   return (await world.read('measurements')).map(({ value }) => decodeJson(value!) as Measurement)
+}
+
+async function startAndStop(world: World): Promise<void> {
+  const worker = workerProcess(world.configPath)
+  await worker.says(/^ready/m)
+  expect((await worker.terminate()).code, worker.stderr).toBe(0)
+}
+
+/** The command says which switches it leaves out; asked to apply them, it gives every incident of the live run again. */
+async function replays(world: World): Promise<void> {
+  const { configPath, pool, schema, loaded } = world
+  const plain = await sentinel(['replay', '--live', configPath]).end()
+  expect(plain.code, plain.stderr).toBe(0)
+  expect(plain.stderr).toMatch(
+    /changed its configuration 4 times in this range \(detect 1, respond 3\); this replay applies none of them: add --as-recorded/,
+  )
+  const recorded = await sentinel(['replay', '--live', configPath, '--as-recorded', '--json']).end()
+  expect(recorded.code, recorded.stderr).toBe(0)
+  const { live, switches, notComparable } = JSON.parse(recorded.stdout)
+  expect([switches.applied, switches.changes.length, notComparable]).toEqual([true, 4, []])
+  expect(live.versions).toBeGreaterThan(0)
+  expect(live.identical).toBe(live.versions)
+
+  const noDatabase = sentinel(['replay', '--live', configPath, '--as-recorded'], { env: { DATABASE_URL: '' } })
+  const { code, stderr } = await noDatabase.end()
+  expect([code, stderr]).toEqual([78, expect.stringMatching(/DATABASE_URL is not set: --as-recorded takes/)])
+  await pool.query(`delete from ${schema}.configurations where digest = $1`, [loaded.digests.respond])
+  const unknown = await sentinel(['replay', '--live', configPath, '--as-recorded']).end()
+  expect(unknown.code).toBe(66)
+  expect(unknown.stderr).toContain(
+    `whose body is not stored, or cannot be read by this version: ${loaded.digests.respond}`,
+  )
 }

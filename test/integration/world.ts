@@ -213,13 +213,22 @@ function contentsOf(name: keyof typeof decided, records: readonly LogRecord[]): 
   return [...found].sort(([a], [b]) => (a < b ? -1 : 1))
 }
 
-/** What one undisturbed run in memory makes of the input, with records of today as on the broker. */
-export function undisturbed({ loaded: { config, digests } }: World, input: readonly SourceInput[]): Contents {
+/**
+ * What one undisturbed run in memory makes of the input, with records of today as on the broker.
+ *
+ * @param options.runsBefore every source has joined before the first record comes: none is one that joins late
+ */
+export function undisturbed(
+  { loaded: { config, digests } }: World,
+  input: readonly SourceInput[],
+  options: { runsBefore?: boolean } = {},
+): Contents {
   const { sources, detect, respond, topics } = config
   const { partitions } = topics
   const nowMs = Date.now()
   const pipeline = { sources, detect, respond, digests }
   const local = new LocalPipeline({ pipeline, sourcePartitions, partitions, clock: () => nowMs })
+  if (options.runsBefore === true) local.pump()
   for (const { source, partition, value } of input)
     local.log.append(local.sourceTopic(source), partition, { key: null, value })
   local.pump()

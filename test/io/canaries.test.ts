@@ -1,10 +1,14 @@
 /** Secrets that go in at every door, and must come out at none: in errors, log lines, metrics and answers. */
 import { generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { kafkaConnection } from '../../stream/cli/connections.ts'
+import { openRegistry } from '../../stream/cli/registry.ts'
 import { describeConfig } from '../../stream/config/describe.ts'
 import { loadConfig } from '../../stream/config.ts'
 import { createJwtVerifier } from '../../stream/io/http/jwt.ts'
@@ -78,6 +82,7 @@ describe('a secret does not show', () => {
     ['SENTINEL_TOKEN', canary.slice(0, 8)],
     ['DATABASE_URL', `mysql://u:${canary}@h/d`],
     ['DATABASE_READER_URL', `u:${canary}@h/d`],
+    ['SCHEMA_REGISTRY_URL', `http://u:${canary}@h`],
   ])('in the refusal of an environment with a wrong %s', async (name, value) => {
     const text = await shown(() => configuration('{}', { [name]: value }))
     expect(text).toContain(name)
@@ -88,10 +93,64 @@ describe('a secret does not show', () => {
     `database: {url: "postgres://u:${canary}@h/d"}`,
     `kafka: {sasl: {mechanism: plain, username: u, password: ${canary}}}`,
     `http: {token: ${canary}}`,
+    `schemaRegistry: {url: "http://u:${canary}@h"}`,
+    `schemaRegistry: {url: "http://h", username: u, password: ${canary}}`,
     `http: {auth: {issuer: i, audience: a, jwksUrl: "https://u:${canary}@h/k"}}`,
   ])('in the refusal of a file that holds it: %#', async (yaml) => {
     expect(await shown(() => configuration(yaml))).not.toContain(canary)
   })
+
+  const sentHeaders = new Set<string>()
+  /** A registry that says in every answer what it was sent, as a proxy's page of an error may. */
+  const echoing: [string, RequestListener][] = (
+    [
+      [401, (header) => `wrong: ${header}`],
+      [500, (header) => JSON.stringify({ error_code: 50001, message: header })],
+      [404, (header) => JSON.stringify({ error_code: 40403, message: header })],
+      [404, (header) => `<h1>${header}</h1>`],
+      [200, (header) => header],
+      [200, (header) => JSON.stringify({ schema: header })],
+      [
+        200,
+        (header) => JSON.stringify({ schema: '"long"', references: [{ name: header, subject: header, version: 1 }] }),
+      ],
+    ] satisfies [number, (header: string) => string][]
+  ).map(([status, body], index) => [
+    `${status} (${index})`,
+    (request, response) => {
+      const header = request.headers.authorization ?? ''
+      sentHeaders.add(header)
+      const plain = Buffer.from(header.slice('Basic '.length), 'base64').toString()
+      response.writeHead(status, { 'content-type': 'application/json', 'x-echo': header })
+      response.end(body(`${header} ${plain}`))
+    },
+  ])
+
+  it.each([['away', null] as const, ...echoing])(
+    'the password of a schema registry that answers %s, in errors, lines, metrics or dead letters',
+    async (_, listener) => {
+      let url = 'http://127.0.0.1:1'
+      if (listener !== null) {
+        const server = createServer(listener).listen(0, '127.0.0.1')
+        await once(server, 'listening')
+        onTestFinished(() => void server.close())
+        url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      }
+      const env = { SCHEMA_REGISTRY_PASSWORD: canary }
+      const { loaded } = await configuration(`schemaRegistry: {url: "${url}", username: u}`, env)
+      const registry = openRegistry(loaded)!
+      const text = await shown(async () => {
+        // what it answers goes into a dead letter; what it throws is logged
+        const answer = await registry.ask(7)
+        throw new Error('code' in answer ? JSON.stringify(answer) : String(answer.read(Uint8Array.of(2))))
+      })
+      const basic = Buffer.from(`u:${canary}`).toString('base64')
+      if (listener !== null) expect([...sentHeaders]).toEqual([`Basic ${basic}`])
+      const doctor = await registry.subjects().then(String, textOf)
+      const said = [text, doctor, JSON.stringify(loaded.config), describeConfig(loaded.config), ...loaded.warnings]
+      for (const secret of [canary, basic]) expect(said.join('\n')).not.toContain(secret)
+    },
+  )
 
   it('a signing key that cannot be read as one', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'sentinel-canary-'))

@@ -1,22 +1,25 @@
 /** Declared switches of configurations: a replay that begins under the former one comes to the same records. */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type KeyDeclaration, signingBytes } from '../../stream/contract/case.ts'
 import { configurationDigests, detectConfig, respondConfig } from '../../stream/contract/configuration.ts'
-import { decodeJson } from '../../stream/contract/encoding.ts'
+import { decodeJson, encode } from '../../stream/contract/encoding.ts'
 import type { Measurement } from '../../stream/contract/finding.ts'
 import type { AuditEntry } from '../../stream/contract/incident.ts'
 import { type TopicName, topicNames } from '../../stream/contract/topics.ts'
 import { makeSigningKey } from '../../stream/io/http/keys.ts'
-import { Replay } from '../../stream/runtime/replay.ts'
+import type { RecordedSwitch } from '../../stream/runtime/recorded-switches.ts'
+import { type RecordedAnswer, Replay } from '../../stream/runtime/replay.ts'
 import type { Pipeline } from '../../stream/runtime/tasks.ts'
 import { type Action, Driver, knownOf, schedules } from '../driver.ts'
 import { smallPipeline, smallTraffic, sourcePartitions, startMs } from './small-world.ts'
 
 const former = smallPipeline()
 const next = changed(former)
+const last = changedAgain(next)
 const signer = makeSigningKey()
 const input = smallTraffic(5)
-const options = { pipeline: former, sourcePartitions, next: { pipeline: next, signer } }
+const options = { pipeline: former, sourcePartitions, next: { pipelines: [next, last], signer } }
 
 /** Another threshold, another vote beside the old one, and another cooldown. */
 function changed(from: Pipeline): Pipeline {
@@ -48,6 +51,18 @@ function changed(from: Pipeline): Pipeline {
   return { ...config, digests: configurationDigests(config) }
 }
 
+/** A third one: other thresholds, and no vote on latency any more. */
+function changedAgain(from: Pipeline): Pipeline {
+  const detect = detectConfig.parse({
+    ...from.detect,
+    detectors: { rate: { minTrials: 10, warningScore: 3, driftScore: 5 } },
+    votes: { service: [from.detect.votes.service[0]!] },
+  })
+  const respond = respondConfig.parse({ ...from.respond, cooldown: '11s', quietClose: '7s' })
+  const config = { sources: from.sources, detect, respond }
+  return { ...config, digests: configurationDigests(config) }
+}
+
 const types = ['measurement', 'finding', 'incident', 'command', 'audit'] as const
 
 function live(schedule: readonly Action[]): Driver {
@@ -65,15 +80,18 @@ function liveRecords(driver: Driver): Map<string, Map<string, string>> {
   return new Map(types.map((type) => [type, driver.byId(topics[type], type)]))
 }
 
-function replayed(driver: Driver): Map<string, Map<string, string>> {
-  const out = new Map(types.map((type) => [type as string, new Map<string, string>()]))
-  const switches = (['panes', 'casefile'] as const).flatMap((topic) =>
-    driver
-      .records(topic)
-      .flatMap(({ headers, partition, value }) =>
-        headers['ce_type'] === 'sentinel.configuration-switch.v1' ? [{ topic, partition, value: value! }] : [],
-      ),
+function switchesOf(driver: Driver): RecordedSwitch[] {
+  return (['panes', 'casefile'] as const).flatMap((topic) =>
+    driver.records(topic).flatMap((record) => {
+      const isSwitch = record.headers['ce_type'] === 'sentinel.configuration-switch.v1'
+      return isSwitch ? [{ topic, partition: record.partition, record }] : []
+    }),
   )
+}
+
+function replayed(driver: Driver, answers: readonly RecordedAnswer[] = []): Map<string, Map<string, string>> {
+  const out = new Map(types.map((type) => [type as string, new Map<string, string>()]))
+  const switches = switchesOf(driver)
   const replay = new Replay({
     pipeline: former,
     sourcePartitions,
@@ -81,8 +99,8 @@ function replayed(driver: Driver): Map<string, Map<string, string>> {
     startOffsets: new Map(),
     idles: new Map(),
     switches,
-    known: knownOf(next),
-    answers: [],
+    known: knownOf(next, last),
+    answers,
     publicKeys: [{ keyId: signer.keyId, spki: signer.spki }],
     observe: ({ headers, value }) => {
       const type = headers['ce_type']!.split('.')[1]!
@@ -96,13 +114,33 @@ function replayed(driver: Driver): Map<string, Map<string, string>> {
   return out
 }
 
+/** One switch, anywhere. */
 const switching = fc
   .tuple(schedules({ length: 50, idleMs: 0 }), fc.nat(40))
-  .map(([schedule, at]) =>
-    schedule
-      .filter(({ kind }) => kind !== 'idle' && kind !== 'leave' && kind !== 'switch')
-      .toSpliced(at, 0, { kind: 'switch' } as const),
+  .map(([schedule, at]) => undeclared(schedule).toSpliced(at, 0, { kind: 'switch' } as const))
+
+/** Up to four switches, before each of which some tasks go far, others nowhere, and some crash. The third leads back. */
+const switchingOften = fc
+  .array(
+    fc.record({
+      arrived: fc.nat(600),
+      worked: fc.array(fc.nat(8), { minLength: 4, maxLength: 14, size: 'max' }),
+      rest: schedules({ length: 6, idleMs: 0 }),
+    }),
+    { minLength: 2, maxLength: 4, size: 'max' },
   )
+  .map((parts) =>
+    parts.flatMap(({ arrived, worked, rest }): Action[] => [
+      { kind: 'arrive', count: arrived },
+      ...worked.map((task): Action => ({ kind: 'work', task, count: 2_000 })),
+      { kind: 'switch' },
+      ...undeclared(rest),
+    ]),
+  )
+
+function undeclared(schedule: readonly Action[]): Action[] {
+  return schedule.filter(({ kind }) => kind !== 'idle' && kind !== 'leave' && kind !== 'switch')
+}
 
 const halfway: Action[] = [
   { kind: 'arrive', count: 900 },
@@ -156,9 +194,55 @@ describe('a declared switch of configurations', { timeout: 240_000 }, () => {
         const [expected, found] = [liveRecords(one), replayed(one)]
         for (const type of types) expect([type, found.get(type)]).toEqual([type, expected.get(type)])
       }),
-      { numRuns: 15 },
+      { numRuns: 10 },
     )
-    expect(switched).toBe(15)
+    expect(switched).toBe(10)
+  })
+
+  it('is followed by further ones while it is under way: a replay gives the same, back at the first one too', () => {
+    let overtaken = 0
+    fc.assert(
+      fc.property(switchingOften, (schedule) => {
+        const one = live(schedule)
+        overtaken += one.overtaken
+        const [expected, found] = [liveRecords(one), replayed(one)]
+        for (const type of types) expect([type, found.get(type)]).toEqual([type, expected.get(type)])
+        expect(one.bodies<AuditEntry>('audit').filter(({ event }) => event === 'record-ignored')).toEqual([])
+      }),
+      { numRuns: 10 },
+    )
+    expect(overtaken).toBeGreaterThan(10)
+  })
+
+  it('may be signed by a key that was declared after the begin, and a replay takes it all the same', () => {
+    const middle = input.length / 2
+    const one = new Driver(options, input.slice(0, middle)).run([])
+    const newer = makeSigningKey()
+    for (const partition of [0, 1]) {
+      const task = one.local.task(`respond/${partition}`)
+      const key = { keyId: newer.keyId, spki: newer.spki, revoke: [signer.keyId], signedBy: signer.keyId }
+      const declared: KeyDeclaration = { type: 'key-declaration', ...key, signature: '' }
+      const value = encode({ ...declared, signature: signer.sign(signingBytes(declared)) })
+      const headers = { ce_type: 'sentinel.key-declaration.v1' }
+      one.local.append({ topic: 'casefile', partition, key: new Uint8Array(), value, headers })
+      one.local.pump()
+      const atMs = task.runner.task.watermarkMs! + 20_000
+      one.local.declareSwitch(task, { digest: next.digests.respond, atMs, signer: newer })
+    }
+    for (const { source, partition, value } of input.slice(middle)) {
+      one.local.log.append(one.local.sourceTopic(source), partition, { key: null, value })
+    }
+    one.local.pump()
+    const audit = one.bodies<AuditEntry>('audit')
+    expect(audit.filter(({ event }) => event === 'configuration-switched').length).toBe(2)
+    expect(audit.filter(({ event }) => event === 'record-ignored')).toEqual([])
+    const answers = one.records('casefile').flatMap((record): RecordedAnswer[] => {
+      const { partition, offset } = record
+      const entry = audit.find(({ cause }) => cause.partition === partition && cause.offset === offset)
+      return entry?.event === 'key-declared' ? [{ partition, record, frontierMs: entry.cause.frontierMs }] : []
+    })
+    expect(answers.length).toBe(2)
+    expect(replayed(one, answers)).toEqual(liveRecords(one))
   })
 
   it('is refused by respond where nobody signed it, and by both where it does not follow from what is in force', () => {

@@ -13,7 +13,7 @@ const byStage: Readonly<Record<StageName, readonly string[]>> = {
   ingest: [...everyStage, ...sending, ...idle],
   detect: [...everyStage, ...sending, ...storing],
   respond: [...everyStage, ...sending, ...storing],
-  store: [...everyStage, 'write/before', 'write/after'],
+  store: [...everyStage, 'write/before', 'write/within', 'write/after'],
 }
 
 /** `<stage>/<what>/<when>`, all there are. */

@@ -1,11 +1,13 @@
 /** What a replay needs of the past: declarations, answers, and where the sources begin and end. Reads only. */
 import type { Admin, Kafka } from 'kafkajs'
 import type { SourceConfig } from '../../contract/configuration.ts'
-import { decodeJson } from '../../contract/encoding.ts'
+import { compareCodeUnits, decodeJson } from '../../contract/encoding.ts'
 import type { AuditEntry } from '../../contract/incident.ts'
+import type { DeadLetter } from '../../contract/ingest-records.ts'
 import type { Idle, Incarnation, SourceJoined, SourceLeft } from '../../contract/pane.ts'
 import type { IdleDeclaration, LogRecord } from '../../contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
+import type { RecordedSwitch } from '../../runtime/recorded-switches.ts'
 import type { RecordedAnswer } from '../../runtime/replay.ts'
 import { type Range, readRanges } from './reader.ts'
 import { offsetRanges } from './topics.ts'
@@ -20,6 +22,8 @@ export interface History {
   /** By `source/partition`: where it was read no more. */
   readonly departures: ReadonlyMap<string, number>
   readonly answers: readonly RecordedAnswer[]
+  /** Switches of configurations that tasks took, by topic, partition and offset. */
+  readonly switches: readonly RecordedSwitch[]
   readonly publicKeys: Incarnation['publicKeys']
   /** `id → bytes` of what the live run emitted. */
   readonly liveIncidents: ReadonlyMap<string, string>
@@ -29,6 +33,8 @@ export interface History {
 
 /** Kinds of answers on `casefile`: what is no function of the sources. */
 const answerTypes = new Set(['decision', 'command-result', 'tick', 'key-declaration', 'annotation', 'incarnation'])
+
+const switchType = 'sentinel.configuration-switch.v1'
 
 export async function readHistory(
   kafka: Kafka,
@@ -57,6 +63,7 @@ export async function readHistory(
     }
   }
   const answers = options.withAnswers ? await readAnswers(kafka, admin, prefix) : []
+  const switches = await readSwitches(kafka, admin, { prefix, ofDetect: declared.isSwitched })
   const liveIncidents = await readLiveIncidents(kafka, admin, prefix)
   const publicKeys = declared.publicKeys
   return {
@@ -66,6 +73,7 @@ export async function readHistory(
     idles: declared.idles,
     departures: declared.departures,
     answers,
+    switches,
     publicKeys,
     liveIncidents,
     gaps,
@@ -85,6 +93,7 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
   const gaps: string[] = []
   const seen = new Set<string>()
   let publicKeys: Incarnation['publicKeys'] = []
+  let isSwitched = false
   const [panes] = await topicRanges(admin, brokerTopic('panes', prefix))
   if (panes !== undefined) {
     if (panes.from > 0)
@@ -93,6 +102,7 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
       )
     await readRanges(kafka, [panes], ({ headers, value }) => {
       const type = headers['ce_type']
+      isSwitched ||= type === switchType
       if (type === 'sentinel.source-joined.v1') {
         const { source, partition, startOffset } = decodeJson(value!) as SourceJoined
         const key = `${source}/${partition}`
@@ -121,7 +131,7 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
       publicKeys = (decodeJson(value!) as Incarnation).publicKeys
     })
   }
-  return { idles, departures, starts, publicKeys, gaps }
+  return { idles, departures, starts, publicKeys, gaps, isSwitched }
 }
 
 /** Answers that the audit knows, with the frontier at which each was applied. */
@@ -141,6 +151,40 @@ async function readAnswers(kafka: Kafka, admin: Admin, prefix: string): Promise<
       found.push({ partition: record.partition, record, frontierMs })
   })
   return found.sort((a, b) => a.partition - b.partition || a.record.offset - b.record.offset)
+}
+
+/**
+ * Switches of configurations on `panes` and `casefile`, but those that a task refused: it said so then.
+ *
+ * @param options.ofDetect whether a partition of `panes` holds any: every task of detect has state, so none goes over alone
+ */
+async function readSwitches(
+  kafka: Kafka,
+  admin: Admin,
+  { prefix, ofDetect }: { prefix: string; ofDetect: boolean },
+): Promise<RecordedSwitch[]> {
+  const found: RecordedSwitch[] = []
+  for (const topic of ofDetect ? (['panes', 'casefile'] as const) : (['casefile'] as const)) {
+    await readRanges(kafka, await topicRanges(admin, brokerTopic(topic, prefix)), (record) => {
+      if (record.headers['ce_type'] !== switchType || record.value === null) return
+      found.push({ topic, partition: record.partition, record })
+    })
+  }
+  if (found.length === 0) return found
+  const refused = new Set<string>()
+  await readRanges(kafka, await topicRanges(admin, brokerTopic('dead-letters', prefix)), ({ value }) => {
+    const { origin } = decodeJson(value!) as DeadLetter
+    if (origin.source === brokerTopic('panes', '')) refused.add(`panes/${origin.partition}/${origin.offset}`)
+  })
+  await readRanges(kafka, await topicRanges(admin, brokerTopic('audit', prefix)), ({ value }) => {
+    const { event, cause } = decodeJson(value!) as AuditEntry
+    if (event === 'record-ignored') refused.add(`casefile/${cause.partition}/${cause.offset}`)
+  })
+  return found
+    .filter(({ topic, partition, record }) => !refused.has(`${topic}/${partition}/${record.offset}`))
+    .sort(
+      (a, b) => compareCodeUnits(a.topic, b.topic) || a.partition - b.partition || a.record.offset - b.record.offset,
+    )
 }
 
 async function readLiveIncidents(kafka: Kafka, admin: Admin, prefix: string): Promise<Map<string, string>> {

@@ -7,6 +7,7 @@ import type { JudgingRunner, LastOut } from '../../runtime/task-runner.ts'
 import { flush, fold } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
+import type { ConfigurationKeeper } from './switches.ts'
 import { whileCurrent } from './while-current.ts'
 
 export interface CheckpointOutcome {
@@ -23,6 +24,7 @@ export interface CheckpointOutcome {
 export interface JudgingHandlerOptions {
   readonly name: string
   readonly runner: JudgingRunner
+  readonly configuration: ConfigurationKeeper
   readonly producer: RecordProducer
   readonly checkpoints: CheckpointStore
   readonly incarnation: string
@@ -92,6 +94,7 @@ export class JudgingHandler implements PartitionHandler {
     }
     runner.endOfBatch()
     await flush(runner, producer, context, readLastOut)
+    await this.keepConfiguration(context)
     const unstored = this.next - (this.storedOffset ?? 0)
     if (clock() - this.storedAtMs >= checkpointEveryMs || unstored >= checkpointEveryRecords)
       await this.checkpoint(context)
@@ -116,16 +119,18 @@ export class JudgingHandler implements PartitionHandler {
     if (this.next !== this.storedOffset) await this.checkpoint(context)
   }
 
+  /** Another process' switch that was read, or an own one that was not taken, is followed by a further one. */
+  private async keepConfiguration(context: BatchContext): Promise<void> {
+    const { configuration } = this.options
+    if (configuration.isNeeded && context.current()) await beating(context, () => configuration.declare())
+  }
+
   /** Shows the task again what memory had no room for, now that its turn has come. */
   private async recall(context: BatchContext): Promise<void> {
     const { runner, producer, readLastOut, readAgain } = this.options
     for (let range = runner.recall; range !== null; range = runner.recall) {
-      const alive = setInterval(() => void context.heartbeat(), 1_000)
-      try {
-        await readAgain(range, (record) => runner.showAgain(record))
-      } finally {
-        clearInterval(alive)
-      }
+      const missing = range
+      await beating(context, () => readAgain(missing, (record) => runner.showAgain(record)))
       const step = runner.goOn()
       for (let slices = 1; step.next().done !== true; slices++) if (slices % 4 === 0) await context.heartbeat()
       await flush(runner, producer, context, readLastOut)
@@ -185,5 +190,15 @@ export class JudgingHandler implements PartitionHandler {
       return
     }
     await context.commit({ offset, metadata: '' })
+  }
+}
+
+/** Heartbeats go on while something long is waited for. */
+async function beating(context: BatchContext, work: () => Promise<void>): Promise<void> {
+  const alive = setInterval(() => void context.heartbeat(), 1_000)
+  try {
+    await work()
+  } finally {
+    clearInterval(alive)
   }
 }

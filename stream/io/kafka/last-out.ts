@@ -1,4 +1,5 @@
 import type { Admin, Kafka } from 'kafkajs'
+import type { LogRecord } from '../../contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import { parseLineage } from '../../runtime/lineage.ts'
 import type { LastOut } from '../../runtime/task-runner.ts'
@@ -53,14 +54,9 @@ export class LastOutReader {
         }
       }
       await readRanges(kafka, [...ranges.values()], (record) => {
-        const lineage = parseLineage(record.headers['sentinel_lineage'])
-        const isOfTask = lineage?.writer.endsWith(`/${record.partition}`) === true
-        if (lineage === null || !isOfTask) return
         const key = `${record.topic}/${record.partition}`
-        const before = found.get(key)?.lineage
-        // a process that was paused and replaced may have repeated an older one behind it
-        if (before?.incarnation === lineage.incarnation && before.n > lineage.n) return
-        found.set(key, { lineage, id: record.headers['ce_id'] ?? '' })
+        const last = withNext(found.get(key), record)
+        if (last !== undefined) found.set(key, last)
       })
       for (const request of requests) {
         const own = new Map<TopicName, LastOut>()
@@ -74,4 +70,14 @@ export class LastOutReader {
       for (const request of requests) request.reject(error as Error)
     }
   }
+}
+
+/** The last that a task wrote, after one more record of its partition: in the order of the log. */
+export function withNext(before: LastOut | undefined, record: LogRecord): LastOut | undefined {
+  const { headers, partition } = record
+  const lineage = parseLineage(headers['sentinel_lineage'])
+  if (lineage?.writer.endsWith(`/${partition}`) !== true) return before
+  // a process that was paused and replaced may have repeated an older one behind it
+  if (before?.lineage.incarnation === lineage.incarnation && before.lineage.n > lineage.n) return before
+  return { lineage, id: headers['ce_id'] ?? '' }
 }

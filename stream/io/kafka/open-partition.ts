@@ -5,7 +5,6 @@ import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import { positionOf } from '../../ingest/metadata.ts'
-import { configurationSwitched } from '../../runtime/declarations.ts'
 import type { JudgingRunner } from '../../runtime/task-runner.ts'
 import { createIngestRunner, createJudgingRunner, createResultsRunner } from '../../runtime/tasks.ts'
 import type { StageName } from '../../topology.ts'
@@ -19,7 +18,7 @@ import { readRanges } from './reader.ts'
 import { SinkHandler } from './sink-handler.ts'
 import { aheadOf, type SkewedPartition } from './skew-policy.ts'
 import type { PartitionHandler } from './stage-consumer.ts'
-import { highestWatermark, knownConfigurations } from './switches.ts'
+import { ConfigurationKeeper, knownConfigurations } from './switches.ts'
 import { offsetRanges } from './topics.ts'
 
 export class PartitionOpener {
@@ -135,6 +134,7 @@ export class PartitionOpener {
 
   private async openJudging(stage: 'detect' | 'respond', topic: string, partition: number): Promise<PartitionHandler> {
     const { pipeline, plan, incarnations, checkpoints, clock } = this.parts.options
+    const { bufferedVotesMax } = this.parts.cadence
     const name = topicName(this.parts.options, stage, topic) as 'panes' | 'casefile'
     const task = `${stage}/${partition}`
     const [stored, lastOut] = await Promise.all([checkpoints.load(task), this.parts.lastOut.read(stage, partition)])
@@ -157,11 +157,14 @@ export class PartitionOpener {
       lastOut,
       partitionCount: (output) => plan.partitions[output],
       observe: this.parts.options.observe,
+      ...(bufferedVotesMax === undefined ? {} : { bufferedVotesMax }),
     })
-    await this.declareSwitch(stage, { topic, partition, range, runner, watermarkMs: stored?.watermarkMs ?? null })
+    const configuration = this.keeper(stage, { topic, partition, runner, watermarkMs: stored?.watermarkMs ?? null })
+    if (configuration.isNeeded) await configuration.declare()
     const handler = new JudgingHandler({
       name: task,
       runner,
+      configuration,
       producer: this.parts.producer,
       checkpoints,
       incarnation,
@@ -177,30 +180,18 @@ export class PartitionOpener {
     return handler
   }
 
-  /** A task whose state is under another configuration than this process': says on its log from when on this one holds. */
-  private async declareSwitch(
+  private keeper(
     stage: 'detect' | 'respond',
-    of: {
-      topic: string
-      partition: number
-      range: { low: number; high: number }
-      runner: JudgingRunner
-      watermarkMs: number | null
-    },
-  ): Promise<void> {
+    of: { topic: string; partition: number; runner: JudgingRunner; watermarkMs: number | null },
+  ): ConfigurationKeeper {
     const { pipeline, kafka, signer, telemetry } = this.parts.options
-    const { topic, partition, range, runner } = of
-    const digest = pipeline.digests[stage]
-    const previousDigest = runner.task.digest
-    if (previousDigest === digest || runner.task.pendingDigest === digest) return
-    const atMs = Math.max(of.watermarkMs ?? 0, await highestWatermark(kafka, { topic, partition, ...range }))
-    const record = configurationSwitched({
-      ...{ stage, partition, previousDigest, digest, atMs },
-      ...(stage === 'respond' && signer !== undefined ? { signer } : {}),
+    return new ConfigurationKeeper({
+      ...of,
+      ...{ kafka, stage, signer, digest: pipeline.digests[stage] },
+      range: async () => (await offsetRanges(this.parts.admin, of.topic))?.[of.partition],
+      send: (record) => this.parts.producer.sendOrThrow([record]),
+      onDeclared: (detail) => telemetry.pipelineEvent({ stage, kind: 'configuration-switch', detail }),
     })
-    await this.parts.producer.sendOrThrow([record])
-    const detail = `${stage}/${partition} goes on under configuration ${digest} instead of ${previousDigest}, from ${new Date(atMs).toISOString()} of event time on`
-    telemetry.pipelineEvent({ stage, kind: 'configuration-switch', detail })
   }
 
   private async readAgain(

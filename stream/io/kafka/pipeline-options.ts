@@ -58,6 +58,8 @@ export interface Cadence {
   readonly tickEveryMs: number
   /** Records that detect or respond may be ahead of their last checkpoint while the database is away (count). */
   readonly unstoredRecordsMax: number
+  /** Votes of findings that wait in respond's memory (count); given only in tests. */
+  readonly bufferedVotesMax?: number
 }
 
 export const defaultCadence: Cadence = {

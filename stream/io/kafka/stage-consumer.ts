@@ -217,12 +217,21 @@ export class StageConsumer {
     await within(leaveMs, this.consumer.disconnect())
   }
 
-  /** A consumer that ended by itself has nothing to pause, and says so by an error. */
+  /** A consumer that ended, or is about to join anew, has nothing to pause, and says so by an error: it stops by itself. */
   private pauseIfAlive(topic: string, partition: number): void {
     try {
       this.consumer.pause([{ topic, partitions: [partition] }])
     } catch {
-      // what its handlers hold is still stored
+      // what its handlers hold is still stored; joining pauses what is not recovered
+    }
+  }
+
+  /** The same: what joins anew flows. */
+  private resumeIfAlive(topic: string, partition: number): void {
+    try {
+      this.consumer.resume([{ topic, partitions: [partition] }])
+    } catch {
+      // nothing is paused then
     }
   }
 
@@ -296,9 +305,9 @@ export class StageConsumer {
         const handler = await this.options.open(topic, partition, (point) => this.commit(slot, point))
         this.options.failpoint?.('recover/after')
         if (!this.holds(slot) || this.stopping) return
-        slot.handler = handler
         this.consumer.seek({ topic, partition, offset: String(handler.next) })
         this.consumer.resume([{ topic, partitions: [partition] }])
+        slot.handler = handler
         return
       } catch (error) {
         if (error instanceof SentinelError && !error.canRetry) return this.options.onFatal(error)
@@ -382,7 +391,7 @@ export class StageConsumer {
     }
     if (this.holds(slot)) {
       slot.handler = null
-      this.consumer.pause([{ topic, partitions: [partition] }])
+      this.pauseIfAlive(topic, partition)
       void this.recover(slot)
     }
     return undefined
@@ -441,11 +450,10 @@ export class StageConsumer {
 
   private defer(slot: Slot): void {
     const { topic, partition } = slot
-    const what = [{ topic, partitions: [partition] }]
-    this.consumer.pause(what)
+    this.pauseIfAlive(topic, partition)
     setTimeout(() => {
       // one that is recovered meanwhile is resumed by that
-      if (this.holds(slot) && slot.handler !== null && !this.stopping) this.consumer.resume(what)
+      if (this.holds(slot) && slot.handler !== null && !this.stopping) this.resumeIfAlive(topic, partition)
     }, deferMs).unref()
   }
 

@@ -52,7 +52,8 @@ interface Unreadable {
 
 const unreadableBytesMax = 256 * 1024
 
-export function createSink(pool: Pool, schema: string): Sink {
+/** @param within only in tests: called inside the transaction, between the rows and their offset */
+export function createSink(pool: Pool, schema: string, within?: () => void): Sink {
   const name = schemaName(schema)
   return {
     async offsets() {
@@ -67,10 +68,10 @@ export function createSink(pool: Pool, schema: string): Sink {
       invariant(isStoredTopic(batch.topic), `the store has no table for ${batch.topic}`)
       assertAscending(batch)
       try {
-        return await write(pool, name, { ...batch, topic: batch.topic }, 'together')
+        return await write(pool, { schema: name, within }, { ...batch, topic: batch.topic }, 'together')
       } catch (error) {
         if (!isRefusedValue(error)) throw error
-        return await write(pool, name, { ...batch, topic: batch.topic }, 'one by one')
+        return await write(pool, { schema: name, within }, { ...batch, topic: batch.topic }, 'one by one')
       }
     },
     async reset({ topic, partition, nextOffset }) {
@@ -88,7 +89,7 @@ export function createSink(pool: Pool, schema: string): Sink {
 
 async function write<T extends StoredTopic>(
   pool: Pool,
-  schema: string,
+  { schema, within }: { schema: string; within: (() => void) | undefined },
   { topic, partition, records }: SinkBatch & { topic: T },
   how: 'together' | 'one by one',
 ): Promise<SinkResult> {
@@ -114,6 +115,7 @@ async function write<T extends StoredTopic>(
     unreadable.push(...refused)
     await insertRows(client, { schema, table: 'unreadable', columns: unreadableColumns }, unreadable)
     const nextOffset = last.offset + 1
+    within?.()
     await client.query(
       `update ${schema}.sink_offsets set next_offset = $3, stored_at = now() where topic = $1 and partition = $2`,
       [topic, partition, nextOffset],

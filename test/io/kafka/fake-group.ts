@@ -10,6 +10,8 @@ export class FakeGroup {
   readonly fetchAt = new Map<string, number>()
   readonly settings: Record<string, unknown>[] = []
   hasLeft = false
+  /** Between a crash and the next join the client has no group: it refuses to pause, resume and seek. */
+  hasGroup = true
   /** How often it was told to run. */
   runs = 0
   private readonly listeners = new Map<string, Listener[]>()
@@ -23,7 +25,11 @@ export class FakeGroup {
 
   get kafka(): Kafka {
     const { listeners, paused, fetchAt } = this
+    const check = () => {
+      if (!this.hasGroup) throw new Error('Consumer group was not initialized, consumer#run must be called first')
+    }
     const each = (list: { topic: string; partitions?: number[] }[], does: (key: string) => void) => {
+      check()
       for (const { topic, partitions = [] } of list) for (const partition of partitions) does(`${topic}/${partition}`)
     }
     const consumer = {
@@ -40,8 +46,10 @@ export class FakeGroup {
       },
       pause: (list: []) => each(list, (key) => paused.add(key)),
       resume: (list: []) => each(list, (key) => paused.delete(key)),
-      seek: ({ topic, partition, offset }: { topic: string; partition: number; offset: string }) =>
-        void fetchAt.set(`${topic}/${partition}`, Number(offset)),
+      seek: ({ topic, partition, offset }: { topic: string; partition: number; offset: string }) => {
+        check()
+        fetchAt.set(`${topic}/${partition}`, Number(offset))
+      },
       commitOffsets: async (list: never[]) => void this.commits.push(...list),
     }
     const { settings } = this

@@ -37,6 +37,7 @@ function record(offset: number, afterMs: number): LogRecord {
 
 function handler(outside: ReturnType<typeof watched>, committed: CommitPoint = { offset: 0, metadata: '' }) {
   let nowMs = 0
+  const waits = { isAhead: false }
   const pipeline = smallPipeline()
   const [source] = pipeline.sources
   const runner = createIngestRunner(pipeline, {
@@ -54,10 +55,10 @@ function handler(outside: ReturnType<typeof watched>, committed: CommitPoint = {
     idleStepMs: 1_000,
     clock: () => nowMs,
     idleWatermark: async () => startMs + 9_000,
-    isAhead: () => false,
+    isAhead: () => waits.isAhead,
     onDeclaredIdle: () => {},
   })
-  return { made, passes: (ms: number) => (nowMs += ms) }
+  return { made, waits, passes: (ms: number) => (nowMs += ms) }
 }
 
 describe('the handler of a source partition', () => {
@@ -77,6 +78,23 @@ describe('the handler of a source partition', () => {
     outside.did.length = 0
     await made.whenQuiet(outside.context)
     expect(outside.did.slice(-3)).toEqual(['commits a pending declaration', 'sends pane idle', 'commits'])
+  })
+
+  it('takes nothing while it is ahead of the others, and is not silent for it', async () => {
+    const outside = watched()
+    const { made, waits, passes } = handler(outside)
+    await made.takeBatch([record(0, 0)], outside.context)
+    outside.did.length = 0
+    waits.isAhead = true
+    for (let seconds = 0; seconds < 20; seconds += 4) {
+      passes(4_000)
+      await made.takeBatch([record(1, 2_500), record(2, 5_000)], outside.context)
+      expect([made.next, made.silent, made.skew.isIdle]).toEqual([1, false, false])
+    }
+    expect(outside.did).toEqual(Array.from({ length: 5 }, () => 'defers'))
+    waits.isAhead = false
+    await made.takeBatch([record(1, 2_500), record(2, 5_000)], outside.context)
+    expect(made.next).toBe(3)
   })
 
   it('completes a declaration that was pending when the process died, at its position', async () => {

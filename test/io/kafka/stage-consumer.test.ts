@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { SentinelError } from '../../../stream/errors.ts'
 import {
   type BatchContext,
@@ -18,6 +18,8 @@ class Recorder implements PartitionHandler {
   readonly given: number[] = []
   context: BatchContext | null = null
   onRecord: (offset: number) => Promise<void> | void = () => {}
+  /** From this offset on it defers; null: from none. */
+  deferFrom: number | null = null
 
   constructor(next: number) {
     this.next = next
@@ -29,6 +31,7 @@ class Recorder implements PartitionHandler {
       this.given.push(offset)
       if (!context.current()) return
       if (offset < this.next) continue
+      if (this.deferFrom !== null && offset >= this.deferFrom) return context.defer()
       await this.onRecord(offset)
       if (!context.current()) return
       this.taken.push(offset)
@@ -36,6 +39,7 @@ class Recorder implements PartitionHandler {
     }
     await context.commit({ offset: this.next, metadata: '' })
   }
+  whenQuiet?: () => Promise<void>
 
   async close(): Promise<void> {}
 }
@@ -127,6 +131,39 @@ describe('a member of a stage’s group', () => {
     expect(await group.fetch('t', 0)).toEqual([3, 4, 5])
   })
 
+  it('lets a partition wait that its handler defers, and goes on at the first record that was not taken', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0, 1] })
+    await recovered(handlers, 2)
+    const [first, second] = handlers
+    first!.deferFrom = 2
+    await group.fetch('t', 0)
+    expect([first!.taken, group.paused]).toEqual([[0, 1], new Set(['t/0'])])
+    await group.fetch('t', 1)
+    expect(second!.taken).toEqual([0, 1, 2, 3, 4, 5])
+    first!.deferFrom = null
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(group.paused).toEqual(new Set())
+    expect(await group.fetch('t', 0)).toEqual([2, 3, 4, 5])
+    expect(first!.taken).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it('resumes nothing that it has lost while it waited', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    handlers[0]!.deferFrom = 0
+    await group.fetch('t', 0)
+    group.join('m1', {})
+    group.paused.add('t/0')
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(group.paused).toEqual(new Set(['t/0']))
+  })
+
   it('recovers a partition whose step failed, and what is delivered again folds once', async () => {
     const { group, handlers, events } = await started()
     group.join('m1', { t: [0] })
@@ -142,6 +179,32 @@ describe('a member of a stage’s group', () => {
       [2, 3, 4, 5],
     ])
     expect(events).toContain('failed t/0 at 2: injected')
+  })
+
+  it('lives through a failure while the client has no group, and goes on when it has joined', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const rejected: unknown[] = []
+    const reject = (error: unknown) => rejected.push(error)
+    process.on('unhandledRejection', reject)
+    onTestFinished(() => void process.off('unhandledRejection', reject))
+    const { group, handlers, fatal } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    let failures = 0
+    handlers[0]!.whenQuiet = async () => {
+      failures++
+      throw new Error('the broker is away')
+    }
+    group.hasGroup = false
+    await vi.advanceTimersByTimeAsync(3_000)
+    await turn()
+    expect([failures, rejected]).toEqual([1, []])
+    group.hasGroup = true
+    group.join('m2', { t: [0] })
+    await recovered(handlers, handlers.length + 1)
+    expect(await group.fetch('t', 0)).toEqual([0, 1, 2, 3, 4, 5])
+    expect(fatal).toEqual([])
   })
 
   it('tells of a gap before the next record, and of none where there is none', async () => {
