@@ -347,7 +347,7 @@ type DecodeMessages = (decoder: ResponseDecoder) => Promise<readonly unknown[]>
 
 /** The one version of KafkaJS whose decoder this takes the place of: its module has no public name. */
 const KAFKAJS_VERSION = '2.2.4'
-const require = createRequire(import.meta.url)
+const fromHere = createRequire(import.meta.url)
 
 /**
  * Makes every client of this process decode by {@link decodeRecordSet}.
@@ -355,16 +355,16 @@ const require = createRequire(import.meta.url)
  * @throws INVARIANT_BROKEN for another version of KafkaJS, or when a client has fetched already
  */
 export function installRecordSetDecoder(): void {
-  const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
-  const loaded = require.cache[path]?.exports as (DecodeMessages & { isOurs?: true }) | undefined
+  const path = fromHere.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
+  const loaded = fromHere.cache[path]?.exports as (DecodeMessages & { isOurs?: true }) | undefined
   if (loaded?.isOurs === true) return
-  const { version } = require('kafkajs/package.json') as { version: string }
+  const { version } = fromHere('kafkajs/package.json') as { version: string }
   invariant(
     version === KAFKAJS_VERSION,
     `the record decoder is made for KafkaJS ${KAFKAJS_VERSION}, this is ${version}`,
   )
   invariant(loaded === undefined, 'the record decoder is installed before the first fetch')
-  const decodeOlder = require(path) as DecodeMessages
+  const decodeOlder = fromHere(path) as DecodeMessages
   const decode: DecodeMessages & { isOurs?: true } = async (decoder) => {
     const { buffer, offset } = decoder
     const magicAt = offset + 4 + MAGIC_AT
@@ -375,5 +375,5 @@ export function installRecordSetDecoder(): void {
     return length <= 0 || !decoder.canReadBytes(length) ? [] : decodeRecordSet(decoder.readBytes(length))
   }
   decode.isOurs = true
-  require.cache[path]!.exports = decode
+  fromHere.cache[path]!.exports = decode
 }
