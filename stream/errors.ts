@@ -15,7 +15,8 @@ const codes = {
   INVARIANT_BROKEN: { canRetry: false, exitCode: 70 },
   /** A consumer ended for good; a supervisor starts the process again. */
   CONSUMER_DEAD: { canRetry: false, exitCode: 75 },
-  CHECKPOINT_REFUSED: { canRetry: false, exitCode: 75 },
+  /** Another owner of the task stored meanwhile: the task is recovered from what he stored. */
+  CHECKPOINT_REFUSED: { canRetry: true, exitCode: 75 },
   PERMISSION_DENIED: { canRetry: false, exitCode: 77 },
   AUDIT_BROKEN: { canRetry: false, exitCode: 65 },
 } as const

@@ -51,7 +51,7 @@ export const failures: Readonly<Record<ErrorCode | 'UNEXPECTED', string>> = {
   SERVICE_UNAVAILABLE: 'Something else does not answer.',
   INVARIANT_BROKEN: 'The log or the runtime broke a rule that results rest on: the process stops.',
   CONSUMER_DEAD: 'A consumer ended for good: the process stops, a supervisor starts it again.',
-  CHECKPOINT_REFUSED: 'Another owner has stored a later checkpoint.',
+  CHECKPOINT_REFUSED: 'Another owner of the task stored a checkpoint meanwhile: it is recovered from that.',
   PERMISSION_DENIED: 'A right is missing.',
   AUDIT_BROKEN: 'The audit does not verify.',
   UNEXPECTED: 'An error that nobody foresaw; the line carries its stack.',

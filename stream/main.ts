@@ -32,6 +32,9 @@ async function main(argv: readonly string[]): Promise<number> {
   return command.run({ flags, positionals, terminal, signal: interruption() })
 }
 
+/** A worker is out of its groups long before. */
+const stopMs = 15_000
+
 /** Aborted by the first SIGINT or SIGTERM; the second ends the process at once. */
 function interruption(): AbortSignal {
   const controller = new AbortController()
@@ -39,6 +42,8 @@ function interruption(): AbortSignal {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130)
       controller.abort(name)
+      // a command that waits for a broker looks at nothing else
+      setTimeout(() => process.exit(130), stopMs).unref()
     })
   }
   return controller.signal

@@ -116,6 +116,11 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     positionsRead: counter('sentinel_ingest_positions_read_total', 'Positions read of a source, once each', 'source'),
     positions: counter('sentinel_ingest_positions_total', 'Positions read by what became of them', 'source', 'outcome'),
     overflow,
+    lateRows: counter(
+      'sentinel_ingest_late_rows_total',
+      'Rows that came too late, of records that were accepted for others of their rows',
+      'source',
+    ),
     leftOut: counter(
       'sentinel_detect_left_out_total',
       'Parts of panes of entities beyond detect.maxEntities: not judged',

@@ -173,6 +173,10 @@ export function createTelemetry(options: TelemetryOptions) {
       if (rows > 0) metrics.overflow.inc({ source, what: 'rows' }, rows)
       if (values > 0) metrics.overflow.inc({ source, what: 'values' }, values)
     },
+    /** Late rows of records that were accepted: a record counts as late only if all of it was. */
+    lateRows({ source, rows }: { source: string; rows: number }): void {
+      if (rows > 0) metrics.lateRows.inc({ source }, rows)
+    },
     /** Parts of panes that detect did not judge: their tenant has more entities than are followed. */
     leftOut({ source, parts }: { source: string; parts: number }): void {
       if (parts > 0) metrics.leftOut.inc({ source }, parts)
@@ -274,7 +278,7 @@ export function createTelemetry(options: TelemetryOptions) {
     },
     checkpointRefused({ task, offset }: { task: string; offset: number }): void {
       metrics.checkpoints.observe({ outcome: 'refused' }, 0)
-      const message = `${task} at ${offset}: another owner has stored a later one; this one goes on with what it has`
+      const message = `${task} at ${offset}: another owner stored meanwhile; the task is recovered from that`
       log.limited(`refused/${task}`, { level: 'warn', code: 'CHECKPOINT_REFUSED', message })
     },
     /** @param said.newest the last record that was written, by the broker's name of its topic, and its append time */

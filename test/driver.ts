@@ -211,7 +211,10 @@ export class Driver {
       if (unread.some(({ headers }) => headers['ce_type'] === 'sentinel.configuration-switch.v1')) continue
       const atMs = Math.max(
         0,
-        ...marks.map(({ value }) => (decodeJson(value!) as { watermarkMs?: number }).watermarkMs ?? 0),
+        ...marks.map(({ value }) => {
+          const { watermarkMs = 0, atMs = -1 } = decodeJson(value!) as { watermarkMs?: number; atMs?: number }
+          return Math.max(watermarkMs, atMs + 1)
+        }),
       )
       if (task.runner.task.pendingDigest !== null) this.overtaken++
       this.local.declareSwitch(task, { digest, atMs, signer })

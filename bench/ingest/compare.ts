@@ -1,88 +1,130 @@
-/** Whether ingest's panes say what a plain loop over the same records says: counts, sums and extremes of every pane. */
+/** Whether ingest's panes are what a plain loop over the same records counts: all of them, once, and none besides. */
 import type { Kafka } from 'kafkajs'
 import { decodeJson } from '../../stream/contract/encoding.ts'
-import type { Pane } from '../../stream/contract/pane.ts'
+import type { Pane, PanesRecord } from '../../stream/contract/pane.ts'
 import { brokerTopic } from '../../stream/contract/topics.ts'
 import { readRanges } from '../../stream/io/kafka/reader.ts'
 import { offsetRanges, withAdmin } from '../../stream/io/kafka/topics.ts'
-import { readWhole } from '../harness/consumer.ts'
+import {
+  type CountedWindow,
+  categoryDifferences,
+  countPlainly,
+  Expectation,
+  numberDifferences,
+  refuse,
+  sameNames,
+  windowMs,
+} from '../harness/plain-count.ts'
 
-const paneMs = 10_000
+/** How long ago an event may be when the source's configuration says nothing. */
+export const defaultLatenessMs = 30_000
+const bucketsInOctave = 64
+/** What the exponent of a double is biased by. */
+const exponentBias = 1_023
 
-interface Sum {
-  rows: number
-  sum: number
-  min: number
-  max: number
-  countries: Map<string, number>
-}
-
-interface Event {
-  readonly time: string
-  readonly model: string
-  readonly version: string
-  readonly segment: string
-  readonly features: { readonly ratio: number; readonly country: string }
-}
-
-/** @returns a line for the report @throws Error where a closed pane differs */
+/**
+ * @param options.mayRepeat a rebalance may have sent panes again, with the same id and bytes: these count once, and are told
+ * @returns a line for the report
+ * @throws Error where panes differ, or none is closed: how many records it takes then
+ */
 export async function comparePanes(
   kafka: Kafka,
-  { topic, records, prefix }: { topic: string; records: number; prefix: string },
+  options: { topic: string; records: number; prefix: string; latenessMs?: number; mayRepeat?: boolean },
 ): Promise<string> {
-  const expected = new Map<string, Sum>()
-  await readWhole(kafka, { topic, records }, ({ partition, messages }) => {
-    for (const { value } of messages) add(expected, partition, JSON.parse(value!.toString()) as Event)
-  })
-  let panes = 0
-  let rows = 0
-  await readPanes(kafka, prefix, (pane) => {
-    const sum = expected.get(`${pane.partition} ${pane.startMs} ${pane.entity}`)
-    const problem = sum === undefined ? 'is not expected' : difference(pane, sum)
-    if (problem !== null) throw new Error(`pane ${pane.partition} ${pane.startMs} ${pane.entity} ${problem}`)
-    panes++
-    rows += pane.count
-  })
-  if (panes === 0) throw new Error('ingest sent no pane')
-  return `equal: ${panes} panes of ${rows} rows, of ${expected.size} in the input (the rest is open at its end)`
+  const count = await countPlainly(kafka, options)
+  const sent: PanesRecord[] = []
+  await readPanes(kafka, options.prefix, (record) => sent.push(record))
+  const all = sent.filter((record) => record.type === 'pane')
+  const panes =
+    options.mayRepeat === true ? [...new Map(all.map((pane) => [JSON.stringify(pane), pane])).values()] : all
+  const expected = count.closed(options.latenessMs ?? defaultLatenessMs, declaredIdle(sent))
+  refuse('ingest', paneProblems(expected, panes))
+  const again = all.length - panes.length
+  const rows = panes.reduce((sum, pane) => sum + pane.count, 0)
+  return `equal: ${panes.length} panes of ${rows} rows, every one that is closed, of ${count.size} in the input (the rest is open at its end)${again > 0 ? `, ${again} sent again as they were` : ''}`
 }
 
-export async function readPanes(kafka: Kafka, prefix: string, onPane: (pane: Pane) => void): Promise<void> {
+/** Watermarks of partitions that were declared idle: their source said nothing for long, which it does at its end. */
+function declaredIdle(sent: readonly PanesRecord[]): Map<number, number> {
+  const raised = new Map<number, number>()
+  for (const record of sent) if (record.type === 'idle') raised.set(record.partition, record.watermarkMs)
+  return raised
+}
+
+/** @returns a line for each difference: panes missing, repeated and too much, and what they say */
+export function paneProblems(expected: ReadonlyMap<string, CountedWindow>, panes: Iterable<Pane>): readonly string[] {
+  const expectation = new Expectation(expected)
+  for (const pane of panes) {
+    const { partition, startMs } = pane
+    const entity = pane.entity.replace(/^model:/, '')
+    expectation.take({ partition, startMs, entity }, (window) => differences(pane, window))
+  }
+  return expectation.end()
+}
+
+async function readPanes(kafka: Kafka, prefix: string, onRecord: (record: PanesRecord) => void): Promise<void> {
   const topic = brokerTopic('panes', prefix)
   const ranges = (await withAdmin(kafka, (admin) => offsetRanges(admin, topic))) ?? []
   const whole = ranges.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
-  await readRanges(kafka, whole, ({ value }) => {
-    const body = decodeJson(value!) as Pane
-    if (body.type === 'pane') onPane(body)
-  })
+  await readRanges(kafka, whole, ({ value }) => onRecord(decodeJson(value!) as PanesRecord))
 }
 
-function add(sums: Map<string, Sum>, partition: number, event: Event): void {
-  const startMs = Math.floor(Date.parse(event.time) / paneMs) * paneMs
-  const key = `${partition} ${startMs} model:${event.model}@${event.version}#${event.segment}`
-  let sum = sums.get(key)
-  if (sum === undefined) {
-    sum = { rows: 0, sum: 0, min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY, countries: new Map() }
-    sums.set(key, sum)
+function differences(pane: Pane, window: CountedWindow): string[] {
+  const lines = [
+    ...exactly('rows', pane.count, window.rows),
+    ...exactly('end', pane.endMs, window.startMs + windowMs),
+    ...exactly('first offset', pane.firstOffset, window.firstOffset),
+    ...exactly('last offset', pane.lastOffset, window.lastOffset),
+    ...sameNames(features(pane.numeric), window.numbers.keys()),
+    ...sameNames(features(pane.categorical), window.categories.keys()),
+    ...sameNames(features(pane.rates), []),
+  ]
+  for (const numeric of pane.numeric) {
+    const values = window.numbers.get(numeric.feature) ?? []
+    lines.push(...numberDifferences(numeric.feature, numeric, values))
+    lines.push(...exactly(`nulls of ${numeric.feature}`, numeric.nulls, 0))
+    const { zero, positive, negative } = numeric.histogram
+    lines.push(...exactly(`histogram of ${numeric.feature}`, [zero, positive, negative], histogramOf(values)))
   }
-  const { ratio, country } = event.features
-  sum.rows++
-  sum.sum += ratio
-  sum.min = Math.min(sum.min, ratio)
-  sum.max = Math.max(sum.max, ratio)
-  sum.countries.set(country, (sum.countries.get(country) ?? 0) + 1)
+  for (const { feature, count, counts, nulls, other } of pane.categorical) {
+    const expected = window.categories.get(feature) ?? new Map<string, number>()
+    lines.push(...categoryDifferences(feature, Object.fromEntries(counts), expected))
+    lines.push(...exactly(`count, nulls and others of ${feature}`, [count, nulls, other], [window.rows, 0, 0]))
+  }
+  return lines
 }
 
-function difference(pane: Pane, sum: Sum): string | null {
-  const ratio = pane.numeric.find(({ feature }) => feature === 'ratio')
-  const country = pane.categorical.find(({ feature }) => feature === 'country')
-  if (ratio === undefined || country === undefined) return 'lacks a feature'
-  if (pane.count !== sum.rows || ratio.count !== sum.rows) return `has ${pane.count} rows instead of ${sum.rows}`
-  if (ratio.min !== sum.min || ratio.max !== sum.max) return 'has other extremes'
-  const mean = sum.sum / sum.rows
-  if (Math.abs(ratio.mean - mean) > 1e-12 * Math.abs(mean)) return `has mean ${ratio.mean} instead of ${mean}`
-  const counts = new Map(country.counts)
-  if (counts.size !== sum.countries.size) return 'has other categories'
-  for (const [name, count] of sum.countries) if (counts.get(name) !== count) return `counts ${name} differently`
-  return null
+const features = (all: readonly { readonly feature: string }[]) => all.map(({ feature }) => feature)
+
+function exactly(what: string, found: unknown, expected: unknown): string[] {
+  const [is, should] = [JSON.stringify(found), JSON.stringify(expected)]
+  return is === should ? [] : [`has ${what} ${is} instead of ${should}`]
+}
+
+type Buckets = [bucket: number, count: number][]
+
+/** By arithmetic, where ingest takes bits: an octave has 64 buckets of equal width. */
+function histogramOf(values: readonly number[]): [zero: number, positive: Buckets, negative: Buckets] {
+  const [positive, negative] = [new Map<number, number>(), new Map<number, number>()]
+  let zero = 0
+  for (const value of values) {
+    if (value === 0) {
+      zero++
+      continue
+    }
+    const buckets = value > 0 ? positive : negative
+    const bucket = bucketOf(Math.abs(value))
+    buckets.set(bucket, (buckets.get(bucket) ?? 0) + 1)
+  }
+  const inOrder = (buckets: Map<number, number>) => [...buckets].sort(([a], [b]) => a - b)
+  return [zero, inOrder(positive), inOrder(negative)]
+}
+
+function bucketOf(magnitude: number): number {
+  let exponent = Math.floor(Math.log2(magnitude))
+  // a logarithm may be off by its last digit
+  if (2 ** exponent > magnitude) exponent--
+  if (2 ** (exponent + 1) <= magnitude) exponent++
+  const withinOctave = Math.floor((magnitude / 2 ** exponent - 1) * bucketsInOctave)
+  return (exponent + exponentBias) * bucketsInOctave + withinOctave
 }

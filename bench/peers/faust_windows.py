@@ -1,4 +1,4 @@
-"""faust_windows.py BROKERS TOPIC RECORDS: the windowed aggregation in an agent of Faust, and River.
+"""faust_windows.py BROKERS TOPIC RECORDS [FILE]: the windowed aggregation in an agent of Faust, and River.
 
 Windows are kept in the process, those of each partition: a windowed table of Faust sends every change to a changelog, at a
 third of the speed or less.
@@ -11,9 +11,10 @@ import uuid
 
 import faust
 
-from windows import Cost, Windows, parse
+from windows import Cost, Kept, Windows, outcome, parse
 
 brokers, topic, records = sys.argv[1], sys.argv[2], int(sys.argv[3])
+kept = Kept()
 sys.argv[1:] = []  # Faust reads what is left
 application = faust.App(
     f"bench-faust-{uuid.uuid4()}",
@@ -36,7 +37,7 @@ async def fold(stream):
     async for event in stream.events():
         partition = event.message.partition
         if partition not in windows:
-            windows[partition] = Windows()
+            windows[partition] = Windows(partition, kept)
         windows[partition].add(parse(event.value))
         left -= 1
         if left == 0:
@@ -44,12 +45,9 @@ async def fold(stream):
 
 
 def done():
-    outcome = {
-        "rows": sum(each.rows for each in windows.values()),
-        "windows": sum(each.closed_windows for each in windows.values()),
-    }
-    sys.__stdout__.write(json.dumps(cost.result(records, outcome)) + "\n")
+    sys.__stdout__.write(json.dumps(cost.result(records, outcome(windows))) + "\n")
     sys.__stdout__.flush()
+    kept.write()
     os._exit(0)
 
 

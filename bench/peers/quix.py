@@ -1,4 +1,4 @@
-"""quix.py BROKERS TOPIC RECORDS: the windowed aggregation on Quix Streams, its tumbling windows in RocksDB, and River.
+"""quix.py BROKERS TOPIC RECORDS [FILE]: the windowed aggregation on Quix Streams, its tumbling windows in RocksDB, and River.
 
 The topic has no keys. An event gets its entity as the key within the process: Quix's own `group_by` would send every record
 through one more topic. Windows are those of each partition; there are no changelog topics.
@@ -10,18 +10,22 @@ import sys
 import tempfile
 import uuid
 
-from quixstreams import Application
+from quixstreams import Application, message_context
 from river import drift
 
-from windows import LATENESS_MS, NUMBERS, WINDOW_MS, Cost, parse
+from windows import LATENESS_MS, NUMBERS, WINDOW_MS, Cost, Kept, parse
 
 brokers, topic, records = sys.argv[1], sys.argv[2], int(sys.argv[3])
 detectors = {}
-closed = {"rows": 0, "windows": 0}
+kept = Kept()
+folded = {"rows": 0, "windows": 0}
 
 
 def by_entity(value, key, timestamp, headers):
     time_ms, entity, features = parse(value)
+    folded["rows"] += 1
+    if folded["rows"] == records:
+        application.stop()  # after this record: `count` of `run` would count closed windows
     return features, entity, time_ms, headers
 
 
@@ -49,8 +53,9 @@ def add(aggregate, features):
 
 def close(result, key, timestamp, headers):
     aggregate = result["value"]
-    closed["rows"] += aggregate["rows"]
-    closed["windows"] += 1
+    folded["windows"] += 1
+    entity = key.decode() if isinstance(key, bytes) else key
+    kept.add(message_context().partition, result["start"], entity, aggregate["rows"], aggregate["numbers"], aggregate["countries"])
     for name, number in zip(NUMBERS, aggregate["numbers"]):
         detector = detectors.get((key, name))
         if detector is None:
@@ -73,7 +78,8 @@ frame = frame.__dataframe_clone__(stream=frame.stream.add_transform(by_entity))
 frame = frame.tumbling_window(WINDOW_MS, grace_ms=LATENESS_MS).reduce(add, start).final(closing_strategy="partition")
 frame.update(close, metadata=True)
 cost = Cost()
-application.run(count=records, collect=False)
-print(json.dumps(cost.result(records, {"rows": records, "windows": closed["windows"], "closedRows": closed["rows"]})), flush=True)
+application.run()
+print(json.dumps(cost.result(records, folded)), flush=True)
+kept.write()
 shutil.rmtree(folder, ignore_errors=True)
 os._exit(0)

@@ -8,9 +8,9 @@
  * means of each window; Kafka Streams does not. What is needed is installed under the cache, once: a Python environment
  * with `requirements.txt`, and Kafka Streams by Maven.
  *
- * Python's frameworks take so long that they get a shorter topic of the same events. All peers read that one first, and
- * their outputs are compared: rows of all, and closed windows of those that keep them for each partition, to be merged
- * (plain Python has them for the whole topic; they are printed). A difference ends the run.
+ * Python's frameworks take so long that they get a shorter topic of the same events. All read that one first: rows, and
+ * every closed window of each partition and entity (rows, count, mean, sum of squares and extremes of each number, counts
+ * of the category) are compared with what a plain loop counts. A difference ends the run, as do too few records.
  */
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
@@ -20,9 +20,12 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Command, measure, script } from '../harness/child.ts'
 import { interleave, table } from '../harness/pairs.ts'
+import { countPlainly } from '../harness/plain-count.ts'
 import { freshPrefix } from '../harness/plan.ts'
 import { prefilled } from '../harness/prefilled.ts'
 import { deleteOwnTopics } from '../harness/topic.ts'
+import { comparePanes } from '../ingest/compare.ts'
+import { comparePeers } from './compare.ts'
 
 const { values } = parseArgs({
   options: {
@@ -69,10 +72,11 @@ const { given: givenShort } = await prefilled(Number(values['framework-records']
 const interpreter = python()
 const classPath = kafkaStreams()
 type Given = typeof given
-const ingest = (): Command => script(new URL('../ingest/work.ts', import.meta.url), [...given, freshPrefix()])
+const ingest = (from: Given, prefix: string): Command =>
+  script(new URL('../ingest/work.ts', import.meta.url), [...from, prefix])
 const byPython =
   (file: string) =>
-  (from: Given): Command => ({
+  (from: readonly string[]): Command => ({
     command: interpreter,
     args: [here(file), ...from],
     env: { PYTHONWARNINGS: 'ignore' },
@@ -80,34 +84,20 @@ const byPython =
 const plain = byPython('plain.py')
 const quix = byPython('quix.py')
 const faust = byPython('faust_windows.py')
-const streams = (from: Given): Command => ({
+const streams = (from: readonly string[]): Command => ({
   command: 'java',
   args: ['-Xmx1g', '-cp', classPath, 'bench.Windows', ...from],
 })
 
-interface Outcome {
-  readonly rows: number
-  readonly windows: number
-}
-
-/** @throws where peers do not come to the same */
-async function compareOutcomes(): Promise<void> {
-  const found: [name: string, outcome: Outcome][] = []
-  for (const [name, command] of Object.entries({ plain, streams, quix, faust })) {
-    const { outcome } = await measure(command(givenShort))
-    console.log(`${name}: ${JSON.stringify(outcome)}`)
-    found.push([name, outcome as unknown as Outcome])
-  }
-  const rows = new Set(found.map(([, outcome]) => outcome.rows))
-  const windows = new Set(found.flatMap(([name, outcome]) => (name === 'plain' ? [] : outcome.windows)))
-  if (rows.size !== 1 || windows.size !== 1 || windows.has(0)) throw new Error('the peers do not come to the same')
-  console.log('equal: rows of all, windows of all that keep them for each partition')
-}
-
-await compareOutcomes()
+const shortRecords = Number(values['framework-records'])
+const count = await countPlainly(kafka, { topic: givenShort[1], records: shortRecords })
+await comparePeers(count, { plain, streams, quix, faust }, givenShort)
+const compared = freshPrefix()
+await measure(ingest(givenShort, compared))
+console.log(`ingest: ${await comparePanes(kafka, { topic: givenShort[1], records: shortRecords, prefix: compared })}`)
 const runs = await interleave(
   [
-    { name: 'ingest', command: ingest },
+    { name: 'ingest', command: () => ingest(given, freshPrefix()) },
     { name: 'Kafka Streams 4.3.1, in memory', command: () => streams(given) },
     { name: 'confluent-kafka, orjson, River', command: () => plain(given) },
     { name: 'Quix Streams 3.28.1, River', command: () => quix(givenShort) },

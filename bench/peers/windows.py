@@ -1,5 +1,11 @@
-"""What every Python peer does with an event: windows of 10 s for each entity, and ADWIN over the means of closed ones."""
+"""What every Python peer does with an event: windows of 10 s for each entity, and ADWIN over the means of closed ones.
+
+Each keeps windows for each partition, whose watermark closes them. With a fourth argument, the name of a file, it writes its
+closed windows there, a line of JSON each, after what it costs was measured.
+"""
+import json
 import resource
+import sys
 import time
 from datetime import datetime
 
@@ -15,6 +21,32 @@ def parse(value):
     event = orjson.loads(value)
     time_ms = int(datetime.fromisoformat(event["time"][:-1] + "+00:00").timestamp() * 1000 + 0.5)
     return time_ms, f"{event['model']}@{event['version']}#{event['segment']}", event["features"]
+
+
+def closed_window(partition, start_ms, entity, rows, numbers, countries):
+    """What the comparison reads of a window."""
+    moments = {name: dict(zip(("mean", "m2", "min", "max"), number), count=rows) for name, number in zip(NUMBERS, numbers)}
+    place = {"partition": partition, "startMs": start_ms, "entity": entity}
+    return {**place, "rows": rows, "numbers": moments, "countries": countries}
+
+
+class Kept:
+    """Closed windows for the comparison: none are kept where no file is named."""
+
+    def __init__(self):
+        self.path = sys.argv[4] if len(sys.argv) > 4 else None
+        self.windows = []
+
+    def add(self, *window):
+        if self.path is not None:
+            self.windows.append(window)
+
+    def write(self):
+        if self.path is None:
+            return
+        with open(self.path, "w") as file:
+            for window in self.windows:
+                file.write(json.dumps(closed_window(*window)) + "\n")
 
 
 class Aggregate:
@@ -43,9 +75,11 @@ class Aggregate:
 
 
 class Windows:
-    """Open windows by (end, entity); the highest event time less the lateness closes them."""
+    """Open windows of a partition by (end, entity); the highest event time less the lateness closes them."""
 
-    def __init__(self):
+    def __init__(self, partition, kept):
+        self.partition = partition
+        self.kept = kept
         self.open = {}
         self.highest_ms = 0
         self.detectors = {}
@@ -73,6 +107,7 @@ class Windows:
         for key in sorted(key for key in self.open if key[0] <= watermark_ms):
             aggregate = self.open.pop(key)
             self.closed_windows += 1
+            self.kept.add(self.partition, key[0] - WINDOW_MS, key[1], aggregate.rows, aggregate.numbers, aggregate.countries)
             for name, number in zip(NUMBERS, aggregate.numbers):
                 detector = self.detectors.get((key[1], name))
                 if detector is None:
@@ -80,8 +115,10 @@ class Windows:
                 detector.update(number[0])
         self.first_open_ms = min((key[0] for key in self.open), default=None)
 
-    def outcome(self):
-        return {"rows": self.rows, "windows": self.closed_windows}
+def outcome(windows):
+    """Of all partitions together."""
+    rows = sum(each.rows for each in windows.values())
+    return {"rows": rows, "windows": sum(each.closed_windows for each in windows.values())}
 
 
 class Cost:

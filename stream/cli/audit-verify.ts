@@ -5,7 +5,7 @@ import { brokerTopic } from '../contract/topics.ts'
 import { SentinelError } from '../errors.ts'
 import { createKafka } from '../io/kafka/client.ts'
 import { readRanges } from '../io/kafka/reader.ts'
-import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
+import { rangesIfThere, withAdmin } from '../io/kafka/topics.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
@@ -29,9 +29,12 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   const { config } = loaded
   const kafka = createKafka(kafkaConnection(loaded), () => {})
   const topic = brokerTopic('audit', config.topics.prefix)
-  const ranges = await withAdmin(kafka, (admin) => offsetRanges(admin, topic))
+  const ranges = await withAdmin(kafka, (admin) => rangesIfThere(admin, topic))
   if (ranges === null)
-    throw new SentinelError('NOT_FOUND', `There is no topic ${topic}: nothing has been audited here yet.`)
+    throw new SentinelError(
+      'NOT_FOUND',
+      `There is no topic ${topic}, or it may not be described: nothing has been audited under topics.prefix "${config.topics.prefix}" yet.`,
+    )
   const entries: AuditEntry[] = []
   const read = ranges.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
   const progress = terminal.progress({ label: 'audit', total: read.reduce((sum, { from, to }) => sum + to - from, 0) })

@@ -1,3 +1,4 @@
+import { nearest } from '../config/nearest.ts'
 import type { Config } from '../config.ts'
 import { brokerTopic, topicNames } from '../contract/topics.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
@@ -56,11 +57,19 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   if (isUp) {
     await withAdmin(kafka, async (admin) => {
       const existing = new Set(await admin.listTopics())
+      if (!config.sources.some(({ topic }) => existing.has(topic))) {
+        await check('sources', async () => {
+          const names = config.sources.map(({ topic }) => topic).join(', ')
+          throw new Error(
+            `none of the topics ${names} is there: nothing is read. Name yours under sources:, or make one: \`sentinel produce --create\``,
+          )
+        })
+      }
       for (const { name, topic, format } of config.sources) {
         await check(`source ${name}`, async () => {
           if (!existing.has(topic) && config.optionalSources.includes(name))
             return `not read: there is no topic ${topic}`
-          if (!existing.has(topic)) throw new Error(`there is no topic ${topic}, or it may not be described`)
+          if (!existing.has(topic)) throw new Error(missingTopic(topic, existing))
           const ranges = (await offsetRanges(admin, topic)) ?? []
           const records = ranges.reduce((sum, { low, high }) => sum + high - low, 0)
           return `${topic}, ${ranges.length} partitions, ${records.toLocaleString('en')} records, read as ${format}`
@@ -96,12 +105,16 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   return wrong === 0 ? 0 : 1
 }
 
+function missingTopic(topic: string, existing: ReadonlySet<string>): string {
+  const guess = nearest(topic, [...existing])
+  const hint = guess === undefined ? 'make it, or name another under sources:' : `did you mean ${guess}?`
+  return `there is no topic ${topic}, or it may not be described; ${hint}`
+}
+
 /** @throws Error that names every permission that is missing */
 async function lookAtPermissions(kafka: Kafka, config: Config): Promise<string> {
   const existing = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
-  const sources = config.sources.filter(
-    ({ name, topic }) => existing.has(topic) || !config.optionalSources.includes(name),
-  )
+  const sources = config.sources.filter(({ topic }) => existing.has(topic)) // what is missing was told
   const needed = workerPermissions({
     prefix: config.topics.prefix,
     groupPrefix: config.kafka.groupPrefix,

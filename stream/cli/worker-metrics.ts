@@ -8,12 +8,14 @@ interface Told {
   readonly read: number
   readonly counts: Readonly<Record<(typeof outcomes)[number], number>>
   readonly overflow: Readonly<{ rows: number; values: number }>
+  readonly lateRows: number
 }
 
 const nothing: Told = {
   read: 0,
   counts: { accepted: 0, rejected: 0, late: 0, skewed: 0 },
   overflow: { rows: 0, values: 0 },
+  lateRows: 0,
 }
 
 /** Counts of a task object that were told already; a recovered task counts anew. */
@@ -24,7 +26,7 @@ export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'
   for (const [key, { runner }] of pipeline.ingest()) {
     const source = runner.context.writer.split('/')[1]!
     const partition = Number(key.slice(key.lastIndexOf('/') + 1))
-    const { counts, read, held, openPanes, overflow = nothing.overflow, watermarkMs } = runner.task
+    const { counts, read, held, openPanes, overflow = nothing.overflow, lateRows = 0, watermarkMs } = runner.task
     const before = told.get(runner) ?? nothing
     for (const outcome of outcomes) {
       telemetry.positions({ source, outcome, count: counts[outcome] - before.counts[outcome] })
@@ -32,7 +34,8 @@ export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'
     telemetry.positionsRead({ source, count: read - before.read })
     const { rows, values } = before.overflow
     telemetry.overflowed({ source, rows: overflow.rows - rows, values: overflow.values - values })
-    told.set(runner, { read, counts: { ...counts }, overflow: { ...overflow } })
+    telemetry.lateRows({ source, rows: lateRows - before.lateRows })
+    told.set(runner, { read, counts: { ...counts }, overflow: { ...overflow }, lateRows })
     const task = `${source}/${partition}`
     telemetry.sourceTask({ source, partition, panes: openPanes, held })
     telemetry.watermark({ stage: 'ingest', task, watermarkMs })

@@ -120,9 +120,8 @@ export const configurationSwitch = z.strictObject({
   stage: z.enum(['ingest', 'detect', 'respond']),
   previousDigest: z.string(),
   digest: z.string(),
-  source: name.optional(),
-  partition: nonNegativeInteger.optional(),
-  position: nonNegativeInteger.optional(),
+  /** Of the task: signed, so that it holds nowhere else. */
+  partition: nonNegativeInteger,
   atMs: timeMs,
   keyId: z.string().optional(),
   /** Ed25519 over the canonical encoding of every other member, base64. */

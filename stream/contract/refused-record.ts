@@ -14,6 +14,7 @@ export const refusals = {
     code: 'undecodable',
     reason: 'its batch is not what its producer sent: the checksum, or what is behind it, is wrong',
   },
+  'too-many': { code: 'too-large', reason: 'its batch has more than 500,000 records: this stands for all of them' },
   'too-large': { code: 'too-large', reason: 'its batch decompresses to more than 128 MiB' },
 } as const
 

@@ -128,6 +128,8 @@ export interface IngestTask extends Task {
   readonly openPanes: number
   /** Rows folded into `<kind>:(other)` and values left out, because a pane had too many entities or features. */
   readonly overflow?: Readonly<{ rows: number; values: number }>
+  /** Rows that came too late, of records that are accepted for others of their rows. */
+  readonly lateRows?: number
 }
 
 /** A task over a partition of `panes` or `casefile`. */

@@ -108,7 +108,12 @@ class Detect implements DetectTask {
       this.#countEntity(state, parts?.state ?? quarantined!, 1)
       state.setResident({ key, partId, entity, quarantined })
     }
-    for (const pane of stored.panes) this.#scopeState(this.#completeness.scopeOf(pane)).addPart(pane)
+    for (const pane of stored.panes) {
+      const state = this.#scopeState(this.#completeness.scopeOf(pane))
+      // its slide was judged: what an owner left behind that stored on top of another one's checkpoint is not judged again
+      if (state.isClosed(pane)) this.#parts.remove(`pane/${pane.id}`)
+      else state.addPart(pane)
+    }
   }
 
   #restoreAdoption(snapshot: AdoptionSnapshot | undefined): void {
@@ -169,7 +174,8 @@ class Detect implements DetectTask {
       }
       case 'configuration-switch': {
         if (read.stage !== 'detect') return
-        const refused = this.#adoption.declare(read)
+        const isLate = read.atMs < (this.watermarkMs ?? Number.NEGATIVE_INFINITY)
+        const refused = isLate ? 'a switch at a time that was judged already' : this.#adoption.declare(read)
         if (refused !== null) {
           this.#counts.refused++
           yield refusal(record, refused)

@@ -1,6 +1,7 @@
 /** Entities and unfinished panes of one scope of completeness, and which slide is closed next. */
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Pane } from '../contract/pane.ts'
+import { invariant } from '../errors.ts'
 import type { Scope } from './completeness.ts'
 import type { Entity, EntityName } from './entity.ts'
 
@@ -42,6 +43,11 @@ export class ScopeState {
     return Math.ceil(pane.endMs / this.#slideMs) * this.#slideMs
   }
 
+  /** Whether the slide of a part was closed: it comes too late for it. */
+  isClosed(pane: { readonly endMs: number }): boolean {
+    return this.closedMs !== null && this.slideEndMs(pane) <= this.closedMs
+  }
+
   /** @returns false for a part that is there already */
   addPart(pane: Pane): boolean {
     const endMs = this.slideEndMs(pane)
@@ -81,8 +87,14 @@ export class ScopeState {
     return first
   }
 
-  /** Takes the parts of a slide out, and says which entities there are to step, in code-unit order. */
+  /**
+   * Takes the parts of a slide out, and says which entities there are to step, in code-unit order.
+   *
+   * @throws INVARIANT_BROKEN for a slide that is not after the last one: time of a scope only goes on
+   */
   takeSlide(endMs: number): { keys: readonly string[]; parts: ReadonlyMap<string, PendingParts> } {
+    if (this.closedMs !== null && endMs <= this.closedMs)
+      invariant(false, `${this.scope.source}: slide ${endMs} would be closed after slide ${this.closedMs}`)
     const parts = this.#pending.get(endMs) ?? new Map<string, PendingParts>()
     this.#pending.delete(endMs)
     this.closedMs = endMs

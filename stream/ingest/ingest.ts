@@ -87,6 +87,7 @@ class PartitionTask implements IngestTask {
   readonly #panes: OpenPanes
   readonly #clock: EventClock<Candidate>
   readonly #counts = { accepted: 0, rejected: 0, late: 0, skewed: 0 }
+  #lateRows = 0
   #read = 0
   /** Read again up to `position`; null once that is reached. */
   #recovery: CommitMetadata | null = null
@@ -173,6 +174,10 @@ class PartitionTask implements IngestTask {
 
   get openPanes(): number {
     return this.#panes.size
+  }
+
+  get lateRows(): number {
+    return this.#lateRows
   }
 
   get overflow(): Readonly<{ rows: number; values: number }> {
@@ -435,13 +440,15 @@ class PartitionTask implements IngestTask {
   #foldRows(rows: readonly Row[], offset: number, replay: ReplayPoint): boolean {
     const clockWatermarkMs = this.#clock.watermarkMs ?? Number.NEGATIVE_INFINITY
     const closedMs = this.#recovery === null ? clockWatermarkMs : (this.watermarkMs ?? Number.NEGATIVE_INFINITY)
-    let isTimely = false
+    let late = 0
     for (let index = 0; index < rows.length; index++) {
       const row = rows[index]!
       const endMs = this.#panes.endOf(row.timeMs)
-      if (endMs > clockWatermarkMs) isTimely = true
+      if (endMs <= clockWatermarkMs) late++
       if (endMs > closedMs) this.#panes.fold(row, endMs, { offset, hash: this.#hash(offset, index), replay })
     }
+    const isTimely = late < rows.length
+    if (isTimely && this.#recovery === null) this.#lateRows += late
     return isTimely
   }
 

@@ -60,6 +60,8 @@ interface Intake {
   readonly judged: boolean
   /** Configurations that take over one after the other, each once the frontier is at its `atMs`. */
   readonly underWay?: readonly Pending[]
+  /** Where the last one took over. */
+  readonly switchedMs?: number | null
 }
 
 interface Pending {
@@ -75,6 +77,8 @@ class Respond implements RespondTask {
   #context: Context
   /** Ascending by their times. */
   #underWay: readonly Pending[]
+  /** Time of the last one that took over. */
+  #switchedMs: number | null
   readonly #options: RespondOptions
   readonly #order: Order
   readonly #held: HeldAnswers
@@ -98,6 +102,7 @@ class Respond implements RespondTask {
     this.#begun = intake?.begun ?? false
     this.#judged = intake?.judged ?? false
     this.#underWay = intake?.underWay ?? []
+    this.#switchedMs = intake?.switchedMs ?? null
     for (const next of this.#underWay) this.#known(next.digest)
     this.#held = new HeldAnswers(parts.get('held') as [] | undefined)
     parts.delete('order')
@@ -196,8 +201,9 @@ class Respond implements RespondTask {
    * @returns why it is refused; null when it is taken, or known already
    */
   #declareSwitch(declared: ConfigurationSwitch): string | null {
-    const { stage, digest, previousDigest, atMs, keyId, signature } = declared
+    const { stage, partition, digest, previousDigest, atMs, keyId, signature } = declared
     if (stage !== 'respond') return `a switch of the configuration of ${stage}`
+    if (partition !== this.#options.partition) return `a switch of another task: respond/${partition}`
     const keys = (this.#state.get('keys') ?? {}) as Keys
     if (keyId === undefined || signature === undefined || !isSigned(keys, keyId, { ...declared, signature })) {
       return 'a switch of configurations that no valid key has signed'
@@ -209,7 +215,11 @@ class Respond implements RespondTask {
       const isRepeated = digest === this.#context.digest || this.#underWay.some((one) => one.digest === digest)
       return isRepeated ? null : 'a switch from a configuration that is not in force'
     }
-    if (last !== undefined && atMs < last.atMs) return 'a switch at a time before the one that it follows'
+    // what was signed once must not be said again later by somebody who cannot sign
+    if (atMs <= (last?.atMs ?? this.#switchedMs ?? Number.NEGATIVE_INFINITY)) {
+      return 'a switch at a time that is not after the one that it follows'
+    }
+    if (this.#frontierMs !== null && atMs < this.#frontierMs) return 'a switch at a time that was judged already'
     if (this.#underWay.length >= underWayMax) return `a switch while ${underWayMax} others are under way`
     if (this.#options.known?.(digest) === undefined) {
       return 'a switch to a configuration that this process does not know'
@@ -225,6 +235,7 @@ class Respond implements RespondTask {
       if (this.#frontierMs === null || this.#frontierMs < atMs) return
       const config = this.#known(digest)
       this.#underWay = this.#underWay.slice(1)
+      this.#switchedMs = atMs
       this.#dirty.add('order')
       const previousDigest = this.#context.digest
       this.#context = this.#contextOf(digest, config)
@@ -264,6 +275,7 @@ class Respond implements RespondTask {
       begun: this.#begun,
       judged: this.#judged,
       underWay: this.#underWay,
+      switchedMs: this.#switchedMs,
     }
     return intake
   }

@@ -23,7 +23,7 @@ interface SourcePartition {
  * That a stage's task goes on under another configuration, once it has judged everything up to `atMs`. It goes to the
  * task's own partition: each begins where its own log has it.
  *
- * @param of.atMs at or above every watermark that the task's log holds
+ * @param of.atMs at or above every watermark that the task's log holds, above every switch there: else it is refused
  * @param of.signer the key that signs decisions: respond takes no other switch
  */
 export function configurationSwitched(of: {
@@ -35,7 +35,7 @@ export function configurationSwitched(of: {
   readonly signer?: Signer
 }): OutgoingRecord {
   const { stage, partition, previousDigest, digest, atMs, signer } = of
-  const unsigned = { type: 'configuration-switch', stage, previousDigest, digest, atMs } as const
+  const unsigned = { type: 'configuration-switch', stage, partition, previousDigest, digest, atMs } as const
   const body: ConfigurationSwitch = signer === undefined ? unsigned : signedBy(signer, unsigned)
   const topic = stage === 'detect' ? 'panes' : 'casefile'
   const id = idOf('configuration-switch', stage, partition, previousDigest, digest, atMs)

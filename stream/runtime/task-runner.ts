@@ -249,7 +249,7 @@ export class JudgingRunner<T extends JudgingTask = JudgingTask> extends TaskRunn
     return this.suppressed
   }
 
-  /** What a checkpoint at `next` stores; call {@link stored} once it is. Keeps what a refusal left unstored. */
+  /** What a checkpoint at `next` stores; call {@link stored} once it is. Keeps what a failure left unstored. */
   checkpoint(): { offset: number; watermarkMs: number | null; changes: ReadonlyMap<string, Uint8Array | null> } {
     invariant(
       this.pendingCount === 0 && !this.broken,
@@ -258,7 +258,7 @@ export class JudgingRunner<T extends JudgingTask = JudgingTask> extends TaskRunn
     for (const [part, bytes] of this.task.changes()) this.unstored.set(part, bytes)
     const counters = [...this.counters].sort(([a], [b]) => (a < b ? -1 : 1))
     this.unstored.set(runnerPart, Buffer.from(JSON.stringify(counters)))
-    return { offset: this.nextOffset, watermarkMs: this.task.watermarkMs, changes: this.unstored }
+    return { offset: this.nextOffset, watermarkMs: this.task.watermarkMs, changes: new Map(this.unstored) }
   }
 
   stored(): void {

@@ -60,6 +60,7 @@ class Campaign {
         for (const what of worker.hits) tally.hit(what)
         const first = Math.min(...[...worker.firstMs].filter(([stage]) => stage !== 'store').map(([, ms]) => ms))
         if (Number.isFinite(first)) tally.firstMs.push(first)
+        else tally.livesWithoutRecord++
       }
     }
   }
@@ -81,7 +82,7 @@ class Campaign {
   }
 
   private async live(worker: WorkerProcess, planned: PlannedHit | null): Promise<void> {
-    const { random, tally } = this.options
+    const { random } = this.options
     if (planned === null) {
       // one of four before it is ready, the others in the middle of their work, or a while after
       if (random.uniform() < 0.25) await worker.until(() => false, random.integer(4_000))
@@ -102,9 +103,19 @@ class Campaign {
     if (worker.hits.some((what) => what.endsWith(' kill'))) await worker.ended
     if (worker.hits.at(-1)?.endsWith(' throw') === true) await worker.until(() => false, 2_000 + random.integer(3_000))
     if (worker.hasEnded && worker.hits.length === 0) await this.tellUnasked(worker)
-    if (!worker.hasEnded || !worker.hits.some((what) => what.endsWith(' kill'))) tally.killsAtRandom++
-    tally.kills++
+    await this.kill(worker)
+  }
+
+  /** A kill is what SIGKILL ended: not what had ended before by itself. */
+  private async kill(worker: WorkerProcess): Promise<void> {
+    const { tally } = this.options
     await worker.kill()
+    const { signal } = await worker.ended
+    if (signal !== 'SIGKILL') tally.endedBefore++
+    else {
+      tally.kills++
+      if (!worker.hits.some((what) => what.endsWith(' kill'))) tally.killsAtRandom++
+    }
   }
 
   /** Lets a stopped process go on after the group has given its partitions to others, and ends it a while later. */
@@ -114,9 +125,7 @@ class Campaign {
     worker.signal('SIGCONT')
     tally.zombies++
     await worker.until(() => false, 3_000 + random.integer(3_000))
-    tally.kills++
-    tally.killsAtRandom++
-    await worker.kill()
+    await this.kill(worker)
   }
 
   private async tellUnasked(worker: WorkerProcess): Promise<void> {

@@ -13,6 +13,8 @@ const recovery = ['test/ingest/recovery.test.ts']
 const discipline = ['test/runtime/task-runner.test.ts']
 const schedules = ['test/runtime/schedules.test.ts', 'test/runtime/task-runner.test.ts']
 const consumer = ['test/io/kafka/stage-consumer.test.ts']
+const ownership = ['test/io/kafka/judging-handler.test.ts']
+const judging = 'stream/io/kafka/judging-handler.ts'
 const ingest = 'stream/ingest/ingest.ts'
 const runner = 'stream/runtime/task-runner.ts'
 
@@ -41,6 +43,38 @@ export const guards: readonly Guard[] = [
     instead: ' and $2::text is not null and $7::text is not null',
     project: 'integration',
     tests: ['test/integration/postgres-checkpoint.test.ts'],
+  },
+  {
+    name: 'refused checkpoint: recovered from what is stored, nothing is stored on top of another owner’s',
+    file: judging,
+    text: "        throw new SentinelError('CHECKPOINT_REFUSED', text)\n",
+    instead: '        this.storedOffset = (await this.options.checkpoints.load(name))!.offset\n        return\n',
+    project: 'unit',
+    tests: ownership,
+  },
+  {
+    name: 'one save at a time: the end of the one before is waited for',
+    file: judging,
+    text: '      if (this.saving !== null) await whileCurrent(context, this.saving)\n',
+    instead: '',
+    project: 'unit',
+    tests: ownership,
+  },
+  {
+    name: 'a slide is judged once: parts of a closed one are not restored',
+    file: 'stream/detect/detect.ts',
+    text: 'if (state.isClosed(pane)) ',
+    instead: 'if (state.closedMs === Number.POSITIVE_INFINITY) ',
+    project: 'unit',
+    tests: ['test/detect/detect.test.ts'],
+  },
+  {
+    name: 'the session is kept while the database or the broker takes its time',
+    file: 'stream/io/kafka/beating.ts',
+    text: 'const alive = setInterval(() => void context.heartbeat(), beatEveryMs)',
+    instead: 'const alive = setInterval(() => {}, beatEveryMs)',
+    project: 'unit',
+    tests: [...ownership, 'test/io/kafka/sink-handler.test.ts', 'test/io/kafka/fold.test.ts'],
   },
   {
     name: 'lineage: what is out already is not written again',
@@ -198,8 +232,8 @@ export const guards: readonly Guard[] = [
   {
     name: 'dropWritten: what an unanswered send had written is not repeated',
     file: 'stream/io/kafka/fold.ts',
-    text: 'runner.dropWritten(await readLastOut())',
-    instead: 'await readLastOut()',
+    text: 'runner.dropWritten(await beating(context, readLastOut))',
+    instead: 'await beating(context, readLastOut)',
     project: 'unit',
     tests: ['test/io/kafka/fold.test.ts'],
   },

@@ -3,6 +3,7 @@ import { createRandom } from '../../stream/simulate/random.ts'
 import { campaign } from './campaign.ts'
 import { startCluster } from './cluster.ts'
 import { Group } from './group.ts'
+import { tooOftenRepeated } from './repetition.ts'
 import { Tally } from './tally.ts'
 import { Weather } from './weather.ts'
 import { buildWorker } from './worker-process.ts'
@@ -48,15 +49,16 @@ export async function runHarness(options: HarnessOptions): Promise<Tally> {
           let own = options.killsPerGroup
           const takeKill = () => left > 0 && own > 0 && left-- > 0 && own-- > 0
           const random = createRandom(groupSeed, 2)
+          const blownBefore = tally.brokerWeather
           const stopped = await campaign({ group, workers, takeKill, random, tally, idle, zombies: options.zombies })
           const { verdict, stopMs } = await group.finish()
           tally.verdicts.push(verdict)
           tally.stopMs.push(stopMs)
-          // only who was cut off from its group for a while may repeat what it had in hand
-          if (verdict.repeated.length > 0 && stopped === 0 && !weather)
-            tally.failures.push(
-              `group of ${workers}, seed ${groupSeed}: written twice: ${verdict.repeated.slice(0, 5)}`,
-            )
+          // one more may be on its way: it is counted when it is over
+          const blown = weather ? tally.brokerWeather - blownBefore + 1 : 0
+          if (stopped === 0 && blown === 0) tally.strictGroups++
+          for (const problem of tooOftenRepeated(verdict.repeated, { stopped, blown }))
+            tally.failures.push(`group of ${workers}, seed ${groupSeed}: ${problem}`)
           const state = verdict.wrong.length === 0 ? 'as it should be' : `WRONG: ${verdict.wrong[0]!.slice(0, 500)}`
           report(
             `${minutes()}: group of ${workers}, seed ${groupSeed}${idle ? ', idle' : ''}: ${state}; ${verdict.sourceRecords} records, ${verdict.counts['incidents'] ?? 0} incident records, ${verdict.counts['commands'] ?? 0} commands, ${verdict.repeated.length} repeated; ${tally.kills} kills so far`,

@@ -7,12 +7,16 @@ export class Tally {
   /** SIGKILLs of worker processes, the ones that they gave themselves included. */
   kills = 0
   killsAtRandom = 0
+  /** Lives that were to be killed, and had ended by themselves before. */
+  endedBefore = 0
   /** Processes stopped beyond the session's timeout, and let go on. */
   zombies = 0
   /** By `<point> <act>`. */
   readonly hits = new Map<string, number>()
   /** ms from the start of a process to the first record that it took, for each that took one. */
   readonly firstMs: number[] = []
+  /** Lives that ended before they took one. */
+  livesWithoutRecord = 0
   /** ms from SIGTERM to the end. */
   readonly stopMs: number[] = []
   /** What was done to brokers, database and connections. */
@@ -20,6 +24,8 @@ export class Tally {
   /** Ends of a worker that nobody asked for: `<exit code or signal>`, and its last words. */
   readonly unasked: string[] = []
   readonly verdicts: Verdict[] = []
+  /** Judged groups in which nothing may stand twice; in the others a bound holds. */
+  strictGroups = 0
   /** Groups that did not come to rest, or could not be judged. */
   readonly failures: string[] = []
   private readonly planned = new Map<string, number>()
@@ -60,8 +66,15 @@ export class Tally {
     return [...this.failures, ...this.verdicts.flatMap(({ wrong }) => wrong)]
   }
 
+  /** Times that something was done to brokers or their connections: an answer may have been lost. */
+  get brokerWeather(): number {
+    let sum = 0
+    for (const [what, count] of this.weather) if (/^(broker|produce)/.test(what)) sum += count
+    return sum
+  }
+
   get repeated(): string[] {
-    return this.verdicts.flatMap(({ repeated }) => repeated)
+    return this.verdicts.flatMap(({ repeated }) => repeated.map(({ key }) => key))
   }
 
   /** A report that people read. */
@@ -71,16 +84,17 @@ export class Tally {
     for (const { counts } of this.verdicts)
       for (const [name, count] of Object.entries(counts)) records[name] = (records[name] ?? 0) + count
     return [
-      `kills: ${this.kills} by SIGKILL, ${this.killsAtRandom} of them at random moments, the others at failpoints`,
+      `kills: ${this.kills} by SIGKILL, ${this.killsAtRandom} of them at random moments, the others at failpoints; ${this.endedBefore} lives had ended before their kill`,
       `zombies: ${this.zombies} processes stopped beyond the session and let go on`,
       `weather: ${[...this.weather].map(([what, count]) => `${what} ${count}`).join(', ') || 'none'}`,
-      `start to first record: ${quantiles(this.firstMs)}`,
+      `start to first record: ${quantiles(this.firstMs)}; ${this.livesWithoutRecord} lives took none`,
       `SIGTERM to the end: ${quantiles(this.stopMs)}`,
       `compared: ${this.verdicts.length} groups, ${sum(({ sourceRecords }) => sourceRecords)} source records, ${sum(({ idleDeclarations }) => idleDeclarations)} idle declarations, ${sum(({ answers }) => answers)} answers`,
       `distinct records: ${Object.entries(records)
         .map(([name, count]) => `${name} ${count}`)
         .join(', ')}`,
       `repeated with the same id and bytes on topics that are written once: ${this.repeated.length}`,
+      `groups in which nothing may be repeated: ${this.strictGroups}; in which what a stop or a lost answer explains may: ${this.verdicts.length - this.strictGroups}`,
       `ends that nobody asked for: ${this.unasked.length}`,
       `failpoints: ${failpointNames.map((point) => `${point} ${this.hitsAt(point)}`).join(', ')}`,
       `never hit: ${this.neverHit.join(', ') || 'none'}`,

@@ -1,6 +1,6 @@
 /**
  * Whether what a group left behind is what one undisturbed run gives: the same source records, declarations and answers
- * go once through the same topology in memory, and every record of ours is compared by topic, partition, id and bytes.
+ * go once through the same topology in memory, and every record of ours is compared by topic, partition, id, key and bytes.
  */
 import type { Admin } from 'kafkajs'
 import type { LoadedConfig } from '../../stream/config.ts'
@@ -9,10 +9,13 @@ import { decodeJson } from '../../stream/contract/encoding.ts'
 import type { AuditEntry } from '../../stream/contract/incident.ts'
 import type { LogRecord } from '../../stream/contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../stream/contract/topics.ts'
+import { ScopeState, scopeKey } from '../../stream/detect/scope.ts'
+import { readStored } from '../../stream/detect/stored.ts'
 import type { Kafka } from '../../stream/io/kafka/client.ts'
 import { readHistory } from '../../stream/io/kafka/history.ts'
 import { type Range, readRanges } from '../../stream/io/kafka/reader.ts'
 import { offsetRanges } from '../../stream/io/kafka/topics.ts'
+import { postgresCheckpointStore } from '../../stream/io/postgres/checkpoint-store.ts'
 import type { Pool } from '../../stream/io/postgres/pool.ts'
 import { Replay } from '../../stream/runtime/replay.ts'
 
@@ -41,11 +44,19 @@ const comparedTopics = Object.keys(compared) as Compared[]
 /** Topics of which each partition has one writer, which writes every record once. */
 const writtenOnce: readonly Compared[] = ['measurements', 'incidents', 'commands', 'audit']
 
+/** A record that stands on its partition for another time, with the same id, key and bytes. */
+export interface Repetition {
+  /** Topic, partition and id. */
+  readonly key: string
+  readonly at: string
+  readonly offset: number
+}
+
 export interface Verdict {
   /** What is wrong, a line each; empty when nothing is. */
   readonly wrong: string[]
-  /** Records of topics that are written once, which stand there again with the same id and bytes. */
-  readonly repeated: string[]
+  /** Of topics that are written once, in the order of partitions and offsets. */
+  readonly repeated: Repetition[]
   /** Distinct records, by topic. */
   readonly counts: Readonly<Record<string, number>>
   readonly sourceRecords: number
@@ -60,6 +71,7 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
   const { kafka, admin, prefix, loaded } = names
   const history = await readHistory(kafka, admin, { sources: loaded.config.sources, prefix, withAnswers: true })
   const expected = new Map<string, string>()
+  const partitioningKeys = new Map<string, string>()
   const replay = new Replay({
     pipeline: {
       sources: loaded.config.sources,
@@ -73,9 +85,11 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
     idles: history.idles,
     answers: history.answers,
     publicKeys: history.publicKeys,
-    observe: ({ topic, partition, headers, value }) => {
-      const key = keyOf(topic, partition, headers)
-      if (key !== null) expected.set(key, textOf(value))
+    observe: (record) => {
+      const key = keyOf(record.topic, record.partition, record.headers)
+      if (key === null) return
+      expected.set(key, textOf(record.value))
+      partitioningKeys.set(key, textOf(record.key))
     },
   })
   const sourceOf = new Map(loaded.config.sources.map(({ topic, name }) => [topic, name]))
@@ -90,7 +104,7 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
 
   const wrong = history.gaps.map((gap) => `history: ${gap}`)
   const found = new Map<string, string>()
-  const repeated: string[] = []
+  const repeated: Repetition[] = []
   const audit: AuditEntry[] = []
   const counts: Record<string, number> = {}
   for (const name of comparedTopics) {
@@ -101,7 +115,10 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
       if (name === 'audit') audit.push(decodeJson(record.value!) as AuditEntry)
       const before = found.get(key)
       if (before !== undefined && before !== text) wrong.push(`${key} has two contents: ${before} and ${text}`)
-      if (before !== undefined && writtenOnce.includes(name)) repeated.push(key)
+      if (before !== undefined && writtenOnce.includes(name))
+        repeated.push({ key, at: `${name}/${record.partition}`, offset: record.offset })
+      const [is, should] = [record.key === null ? null : textOf(record.key), partitioningKeys.get(key)]
+      if (should !== undefined && is !== should) wrong.push(`${key} has the key ${is} instead of ${should}`)
       if (before === undefined) counts[name] = (counts[name] ?? 0) + 1
       found.set(key, text)
     }
@@ -110,6 +127,12 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
   const chain = verifyAuditChain(audit)
   if (!chain.ok) wrong.push(`the audit is broken: ${JSON.stringify(chain.firstBroken)}`)
   wrong.push(...differences(await rows(names), await asRows(found)).map((line) => `tables: ${line}`))
+  const checkpoints = postgresCheckpointStore(names.pool, names.schema)
+  for (let task = 0; task < loaded.config.topics.partitions.panes; task++) {
+    const stored = await checkpoints.load(`detect/${task}`)
+    const left = leftovers(stored?.parts ?? new Map(), loaded.config.detect.slide)
+    wrong.push(...left.map((part) => `checkpoint of detect/${task}: ${part}`))
+  }
   return {
     wrong: wrong.length > linesMax ? [...wrong.slice(0, linesMax), `and ${wrong.length - linesMax} more`] : wrong,
     repeated,
@@ -118,6 +141,27 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
     idleDeclarations: [...history.idles.values()].reduce((sum, { length }) => sum + length, 0),
     answers: history.answers.length,
   }
+}
+
+/** Parts of a checkpoint of detect that its owner took for removed: it would not know them after a recovery either. */
+export function leftovers(parts: ReadonlyMap<string, Uint8Array>, slideMs: number): string[] {
+  const { frontier, panes } = readStored(parts)
+  const closed = new Map(frontier?.scopes.map(({ closedMs, ...scope }) => [scopeKey(scope), { scope, closedMs }]))
+  const lines: string[] = []
+  for (const pane of panes) {
+    // a scope is a source, or one partition of it
+    const of = closed.get(scopeKey({ ...pane, partition: null })) ?? closed.get(scopeKey(pane))
+    if (of === undefined) continue
+    const state = new ScopeState(of.scope, slideMs)
+    state.closedMs = of.closedMs
+    if (state.isClosed(pane)) lines.push(`pane/${pane.id} ends at ${pane.endMs}, closed is ${of.closedMs}`)
+  }
+  for (const part of parts.keys()) {
+    const [kind, entity] = part.split('/')
+    if (['slide', 'learn', 'reference'].includes(kind!) && !parts.has(`entity/${entity}`))
+      lines.push(`${part} is of no entity`)
+  }
+  return lines
 }
 
 function keyOf(topic: TopicName, partition: number, headers: Readonly<Record<string, string>>): string | null {

@@ -11,6 +11,7 @@ function ingestRunner(counts: { accepted: number; rejected: number; late: number
     read: counts.accepted + counts.rejected + counts.late + counts.skewed + held,
     openPanes: 3,
     overflow: { rows: 2, values: 1 },
+    lateRows: 3,
     watermarkMs: 5_000,
   }
   return { runner: { context: { writer: 'ingest/logs/1' }, task, pendingCount: 7 } }
@@ -52,6 +53,7 @@ describe('the metrics of running tasks', () => {
     expect(await value('sentinel_ingest_positions_read_total{source="logs"}')).toBe(25 + 5)
     expect(await value(`sentinel_open_panes{${at}}`)).toBe(3)
     expect(await value('sentinel_ingest_overflow_total{source="logs",what="rows"}')).toBe(4)
+    expect(await value('sentinel_ingest_late_rows_total{source="logs"}')).toBe(6)
     expect(await value('sentinel_outbox_records{stage="ingest",task="logs/1"}')).toBe(7)
     expect(await value('sentinel_watermark_delay_seconds{stage="ingest",task="logs/1"}')).toBe(5)
     expect(await value('sentinel_watermark_delay_seconds{stage="detect",task="2"}')).toBe(1)

@@ -58,6 +58,23 @@ describe('detect', () => {
     expect(harness.findings).toEqual([])
   })
 
+  it('does not judge a slide again of which somebody left a part in the checkpoint', () => {
+    const [one, other] = [new Harness({ forgetAfter: '2h' }), new Harness({ forgetAfter: '2h' })]
+    for (const harness of [one, other]) {
+      harness.join('logs', 1)
+      run(harness, 0, 2 * slideMs)
+      harness.heartbeat('logs', 0, 1, 40 * slideMs) // forgotten: nothing holds the scope’s time but its own word
+      harness.restart()
+    }
+    const orphan = servicePane(slideMs)
+    other.parts.set(`pane/${orphan.id}`, encode(orphan))
+    other.restart()
+    for (const harness of [one, other]) run(harness, 60 * slideMs, 61 * slideMs)
+    expect(other.emissions).toEqual(one.emissions)
+    for (const harness of [one, other]) harness.checkpoint()
+    expect([...other.parts.keys()].sort()).toEqual([...one.parts.keys()].sort())
+  })
+
   it('says nothing before the slide is complete in every partition', () => {
     const harness = new Harness()
     harness.join('logs', 2)

@@ -68,6 +68,7 @@ describe('panes', () => {
     task.step(at(3, 9))
     task.step(at(4, 9, 11))
     expect(task.counts).toEqual({ accepted: 4, rejected: 0, late: 1, skewed: 0 })
+    expect(task.lateRows).toBe(1)
   })
 
   it('come with a boundary of a slice every 256', () => {

@@ -22,7 +22,7 @@ function withSustain(duration: string): Pipeline {
 let offset = 0
 function ofDetect(partition: number, from: Pipeline, to: Pipeline, atMs: number): RecordedSwitch {
   const digests = { previousDigest: from.digests.detect, digest: to.digests.detect }
-  const value = encode({ type: 'configuration-switch', stage: 'detect', ...digests, atMs })
+  const value = encode({ type: 'configuration-switch', stage: 'detect', partition: 0, ...digests, atMs })
   const record = { topic: 'panes', partition, offset: ++offset, timestampMs: 0, key: null, value, headers: {} }
   return { topic: 'panes', partition, record }
 }

@@ -88,13 +88,24 @@ describe('the discipline of a task', () => {
     expect(runner.checkpoint().offset).toBe(2)
   })
 
-  it('keeps what a refused checkpoint left unstored', () => {
+  it('keeps what a failed checkpoint left unstored', () => {
     const runner = new JudgingRunner(context, judgingTask(), start())
     take(runner, 0)
     runner.acknowledge(runner.pending())
     runner.checkpoint()
     expect([...runner.checkpoint().changes.keys()]).toContain('part')
     runner.stored()
+  })
+
+  it('hands out changes that stay as they were, whatever is stored or taken meanwhile', () => {
+    const runner = new JudgingRunner(context, judgingTask(), start())
+    take(runner, 0)
+    runner.acknowledge(runner.pending())
+    const { changes } = runner.checkpoint()
+    const parts = [...changes.keys()]
+    runner.stored()
+    expect(parts).toContain('part')
+    expect([...changes.keys()]).toEqual(parts)
   })
 
   it('numbers its records and does not write again what is out', () => {

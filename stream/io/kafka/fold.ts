@@ -5,6 +5,7 @@ import { SentinelError } from '../../errors.ts'
 import { noSchemas, type Schemas } from '../../runtime/schemas.ts'
 import { type IngestRunner, JudgingRunner, type LastOut } from '../../runtime/task-runner.ts'
 import { answerOf } from './answer.ts'
+import { beating } from './beating.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext } from './stage-consumer.ts'
 
@@ -61,7 +62,7 @@ export async function flush(
   while (runner.pendingCount > 0) {
     if (!context.current()) return
     context.failpoint?.('send/before')
-    const { sent, error } = await producer.send(runner.pending())
+    const { sent, error } = await beating(context, () => producer.send(runner.pending()))
     context.failpoint?.('send/after')
     runner.acknowledge(sent)
     if (error === undefined) continue
@@ -71,7 +72,8 @@ export async function flush(
     }
     await context.heartbeat()
     await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
-    if (readLastOut !== undefined && runner instanceof JudgingRunner) runner.dropWritten(await readLastOut())
+    if (readLastOut !== undefined && runner instanceof JudgingRunner)
+      runner.dropWritten(await beating(context, readLastOut))
   }
 }
 

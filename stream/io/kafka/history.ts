@@ -10,7 +10,7 @@ import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import type { RecordedSwitch } from '../../runtime/recorded-switches.ts'
 import type { RecordedAnswer } from '../../runtime/replay.ts'
 import { type Range, readRanges } from './reader.ts'
-import { offsetRanges } from './topics.ts'
+import { rangesIfThere } from './topics.ts'
 
 export interface History {
   /** Of each source partition: from where the live run started, or what is left, to the end as it was when asked. */
@@ -48,7 +48,7 @@ export async function readHistory(
   const sourcePartitions: Record<string, number> = {}
   const ranges: (Range & { source: string })[] = []
   for (const { name, topic } of sources) {
-    const offsets = await offsetRanges(admin, topic)
+    const offsets = await rangesIfThere(admin, topic)
     if (offsets === null) continue
     sourcePartitions[name] = offsets.length
     for (const [partition, { low, high }] of offsets.entries()) {
@@ -81,7 +81,7 @@ export async function readHistory(
 }
 
 async function topicRanges(admin: Admin, topic: string): Promise<Range[]> {
-  const offsets = (await offsetRanges(admin, topic)) ?? []
+  const offsets = (await rangesIfThere(admin, topic)) ?? []
   return offsets.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
 }
 

@@ -4,6 +4,7 @@ import type { TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import type { CheckpointStore } from '../../runtime/checkpoint-store.ts'
 import type { JudgingRunner, LastOut } from '../../runtime/task-runner.ts'
+import { beating } from './beating.ts'
 import { flush, fold } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
@@ -51,6 +52,8 @@ export class JudgingHandler implements PartitionHandler {
   private storedOffset: number | null
   private storedDigest: string
   private storedAtMs: number
+  /** Under way, perhaps beyond the batch that began it. */
+  private saving: Promise<'stored' | 'refused'> | null = null
 
   constructor(options: JudgingHandlerOptions) {
     this.options = options
@@ -117,6 +120,7 @@ export class JudgingHandler implements PartitionHandler {
   async close(context: BatchContext): Promise<void> {
     await flush(this.options.runner, this.options.producer, context, this.options.readLastOut)
     if (this.next !== this.storedOffset) await this.checkpoint(context)
+    if (this.saving !== null) throw new SentinelError('DATABASE_UNAVAILABLE', 'the database did not answer in time')
   }
 
   /** Another process' switch that was read, or an own one that was not taken, is followed by a further one. */
@@ -137,11 +141,40 @@ export class JudgingHandler implements PartitionHandler {
     }
   }
 
-  /** Stores the state and commits after it. A refusal or a database that is away keeps what is not stored yet. */
+  /**
+   * Stores the state and commits after it. A database that is away keeps what is not stored yet.
+   *
+   * @throws CHECKPOINT_REFUSED when another owner stored meanwhile. Nothing is stored on top of his: he wrote parts that
+   *   came and went here before they were asked for, and nobody would remove them. Whoever owns the task recovers from what
+   *   is stored. That ends: a refusal means that another save succeeded, so one owner alone is refused once at most
+   */
   private async checkpoint(context: BatchContext): Promise<void> {
+    const { name, runner } = this.options
+    if (!context.current() || runner.pendingCount > 0) return
+    try {
+      context.failpoint?.('checkpoint/before')
+      // the end of one before may not have been waited for: beside it this one would be refused
+      if (this.saving !== null) await whileCurrent(context, this.saving)
+      this.saving = this.save().finally(() => {
+        this.saving = null
+      })
+      const outcome = await whileCurrent(context, this.saving)
+      context.failpoint?.('checkpoint/after')
+      if (outcome === 'refused') {
+        const text = `${name}: another owner has stored a checkpoint since ${this.storedOffset ?? 'the start'}: it goes on from what he stored`
+        throw new SentinelError('CHECKPOINT_REFUSED', text)
+      }
+    } catch (error) {
+      if (!(error instanceof SentinelError && error.code === 'DATABASE_UNAVAILABLE')) throw error
+      return
+    }
+    await context.commit({ offset: this.storedOffset!, metadata: '' })
+  }
+
+  /** Ends by itself, also when nobody waits for it any more. */
+  private async save(): Promise<'stored' | 'refused'> {
     const { name, runner, checkpoints, incarnation, clock, onCheckpoint } = this.options
     const { digest } = runner.task
-    if (!context.current() || runner.pendingCount > 0) return
     const startedMs = clock()
     const { offset, watermarkMs, changes } = runner.checkpoint()
     this.storedAtMs = startedMs
@@ -157,48 +190,19 @@ export class JudgingHandler implements PartitionHandler {
         durationMs: clock() - startedMs,
         ...(error === undefined ? {} : { error }),
       })
+    const next = { incarnation, digest, offset, watermarkMs, changes }
     try {
-      context.failpoint?.('checkpoint/before')
-      const next = { incarnation, digest, offset, watermarkMs, changes }
-      const saving = checkpoints.save(name, next, this.storedOffset, this.storedDigest)
-      const outcome = await whileCurrent(context, saving)
-      context.failpoint?.('checkpoint/after')
-      tell(outcome)
-      if (outcome === 'refused') {
-        // another owner stored meanwhile: state is a function of position, so ours may follow a lower one
-        const stored = await checkpoints.load(name)
-        if (stored !== null && stored.offset > offset) {
-          const text = `${name}: another owner is at ${stored.offset} already, this one at ${offset}`
-          throw new SentinelError('SERVICE_UNAVAILABLE', text)
-        }
-        if (
-          stored !== null &&
-          stored.incarnation === incarnation &&
-          (stored.digest === digest || stored.digest === this.storedDigest)
-        ) {
-          this.storedDigest = stored.digest
-          this.storedOffset = stored.offset
-        }
-        return
+      const outcome = await checkpoints.save(name, next, this.storedOffset, this.storedDigest)
+      if (outcome === 'stored') {
+        runner.stored()
+        this.storedOffset = offset
+        this.storedDigest = digest
       }
-      runner.stored()
-      this.storedOffset = offset
-      this.storedDigest = digest
+      tell(outcome)
+      return outcome
     } catch (error) {
-      if (!(error instanceof SentinelError && error.code === 'DATABASE_UNAVAILABLE')) throw error
-      tell('failed', error)
-      return
+      if (error instanceof SentinelError && error.code === 'DATABASE_UNAVAILABLE') tell('failed', error)
+      throw error
     }
-    await context.commit({ offset, metadata: '' })
-  }
-}
-
-/** Heartbeats go on while something long is waited for. */
-async function beating(context: BatchContext, work: () => Promise<void>): Promise<void> {
-  const alive = setInterval(() => void context.heartbeat(), 1_000)
-  try {
-    await work()
-  } finally {
-    clearInterval(alive)
   }
 }

@@ -56,6 +56,21 @@ export async function readRanges(
       }
     }
   })
+  /** What was taken, or holds nothing to take, up to `next`. */
+  const reached = (key: string, next: number) => {
+    const range = open.get(key)
+    if (range === undefined) return
+    lastProgressMs = performance.now()
+    open.set(key, { ...range, from: Math.max(range.from, next) })
+    if (next < range.to) return
+    open.delete(key)
+    consumer.pause([{ topic: range.topic, partitions: [range.partition] }])
+    if (open.size === 0) finish()
+  }
+  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
+    // nothing but markers, or records of a transaction that was given up
+    if (payload.batchSize === 0) reached(`${payload.topic}/${payload.partition}`, Number(payload.lastOffset) + 1)
+  })
   const watch = setInterval(() => {
     if (performance.now() - lastProgressMs > silentMs) {
       const waiting = [...open.keys()].slice(0, 3).join(', ')
@@ -96,14 +111,8 @@ export async function readRanges(
           resolveOffset(message.offset)
           if ((record.offset & 0x3ff) === 0) await heartbeat()
         }
-        lastProgressMs = performance.now()
         // the batch may end in offsets that hold no record
-        next = Math.max(next, Math.min(range.to, Number(batch.lastOffset()) + 1))
-        open.set(key, { ...range, from: next })
-        if (next < range.to) return
-        open.delete(key)
-        consumer.pause([{ topic: batch.topic, partitions: [batch.partition] }])
-        if (open.size === 0) finish()
+        reached(key, Math.max(next, Math.min(range.to, Number(batch.lastOffset()) + 1)))
       },
     })
     await finished

@@ -12,8 +12,8 @@
 import { createRequire } from 'node:module'
 import { crc32c } from '@node-rs/crc32'
 import { REFUSED_HEADER, type Refusal } from '../../contract/refused-record.ts'
-import { invariant } from '../../errors.ts'
-import { decompress } from './codecs.ts'
+import { invariant, SentinelError } from '../../errors.ts'
+import { BATCH_BYTES_MAX, decompress } from './codecs.ts'
 
 const LENGTH_AT = 8
 const MAGIC_AT = 16
@@ -34,8 +34,11 @@ const CONTROL = 0x20
 const MAGIC = 2
 /** Length, attributes, three deltas and lengths of a byte each, and no headers. */
 const RECORD_BYTES_MIN = 7
-/** Records of a batch that is replaced: they are made at once, about 100 bytes of memory each. */
-const REPLACED_RECORDS_MAX = 1_000_000
+/**
+ * Records of a batch, read or replaced: they are made at once, in about half a second and 100 bytes of memory each, and no
+ * heartbeat goes out meanwhile. A batch of more is refused as a whole, by one record.
+ */
+const RECORDS_MAX = 500_000
 
 /** What the records of one batch share; the names are those that KafkaJS looks for. */
 interface BatchContext {
@@ -58,6 +61,8 @@ export class FetchedMessage {
   readonly #start: number
   readonly #valueStart: number
   readonly #valueEnd: number
+  /** Of a transaction that was given up: to be passed over, as markers are. */
+  isAborted = false
 
   /**
    * @param at.start      behind its length
@@ -83,8 +88,9 @@ export class FetchedMessage {
     return this.#valueStart > this.#valueEnd ? null : this.batchContext.bytes.subarray(this.#valueStart, this.#valueEnd)
   }
 
+  /** What KafkaJS passes over, and goes on behind. */
   get isControlRecord(): boolean {
-    return this.batchContext.isControlBatch
+    return this.batchContext.isControlBatch || this.isAborted
   }
 
   get magicByte(): number {
@@ -118,7 +124,8 @@ export class FetchedMessage {
       const value = length < 0 ? (null as unknown as Buffer) : cursor.take(length) // as KafkaJS has it
       const before = headers[name]
       if (before === undefined) headers[name] = value
-      else headers[name] = Array.isArray(before) ? [...before, value] : [before, value]
+      else if (Array.isArray(before)) before.push(value)
+      else headers[name] = [before, value]
     }
     return headers
   }
@@ -155,8 +162,10 @@ class RefusedMessage {
     return String(this.batchContext.maxTimestamp)
   }
 
+  isAborted = false
+
   get isControlRecord(): boolean {
-    return false
+    return this.isAborted
   }
 }
 
@@ -222,23 +231,45 @@ function readVarLong(bytes: Buffer, start: number): bigint {
   }
 }
 
+/** Bytes that the batches of one response have been decompressed to. */
+export interface Decompressed {
+  bytes: number
+}
+
 /**
- * The records of all batches that are whole; the last one of a fetch often is not.
+ * The records of all batches that are whole; the last one of a fetch often is not. Once the response has been decompressed
+ * to {@link BATCH_BYTES_MAX} the rest is left to the next fetch, so that a response takes twice as much at most.
  *
  * @param bytes what a fetch brought of one partition
+ * @param tally of the response that it is a part of
+ * @throws SentinelError SERVICE_UNAVAILABLE for a batch whose length cannot be
  */
-export async function decodeRecordSet(bytes: Buffer): Promise<Message[]> {
+export async function decodeRecordSet(bytes: Buffer, tally: Decompressed = { bytes: 0 }): Promise<Message[]> {
   const messages: Message[] = []
   for (let at = 0; at + RECORDS_AT <= bytes.length; ) {
     const end = at + LENGTH_AT + 4 + bytes.readInt32BE(at + LENGTH_AT)
-    if (end > bytes.length || end < at + RECORDS_AT) break
-    await addBatch(messages, bytes.subarray(at, end))
+    // one of an older format begins the next fetch
+    if (end > bytes.length || bytes[at + MAGIC_AT] !== MAGIC) break
+    if (end < at + RECORDS_AT) {
+      if (messages.length > 0) break
+      const text = `a batch of ${bytes.readInt32BE(at + LENGTH_AT)} bytes: the log, or what came of it, is damaged`
+      throw new SentinelError('SERVICE_UNAVAILABLE', text)
+    }
+    const isCompressed = (bytes.readInt16BE(at + ATTRIBUTES_AT) & CODEC_MASK) !== 0
+    if (isCompressed && tally.bytes >= BATCH_BYTES_MAX) break
+    const nextBase = end + LENGTH_AT <= bytes.length ? Number(bytes.readBigInt64BE(end)) : null
+    await addBatch(messages, bytes.subarray(at, end), { nextBase, tally })
     at = end
   }
   return messages
 }
 
-async function addBatch(messages: Message[], batch: Buffer): Promise<void> {
+/** @param of.nextBase offset of the batch that follows, null where it is not known */
+async function addBatch(
+  messages: Message[],
+  batch: Buffer,
+  { nextBase, tally }: { readonly nextBase: number | null; readonly tally: Decompressed },
+): Promise<void> {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT)
   const context = {
     producerId: String(batch.readBigInt64BE(PRODUCER_ID_AT)),
@@ -250,21 +281,38 @@ async function addBatch(messages: Message[], batch: Buffer): Promise<void> {
     bytes: batch,
   }
   if (crc32c(batch.subarray(ATTRIBUTES_AT)) !== batch.readUInt32BE(CRC_AT)) {
-    replace(messages, { ...context, isControlBatch: false }, 'corrupt')
+    const { base, count, lastOffset } = extentOf(batch)
+    // offsets that are wrong themselves must not lead past what follows
+    const isCredible = nextBase === null ? lastOffset === base + count - 1 : lastOffset < nextBase
+    const extent = isCredible ? { count, lastOffset } : { count: 1, lastOffset: base }
+    replace(messages, context, { refusal: 'corrupt', ...extent })
+    return
+  }
+  const { count, lastOffset } = extentOf(batch)
+  if (count > RECORDS_MAX) {
+    replace(messages, context, { refusal: 'too-many', count, lastOffset })
     return
   }
   const codec = attributes & CODEC_MASK
   const records = codec === 0 ? batch.subarray(RECORDS_AT) : await decompress(codec, batch.subarray(RECORDS_AT))
-  if (typeof records === 'string') replace(messages, context, records)
-  else addRecords(messages, batch, { ...context, bytes: records })
+  if (typeof records === 'string') {
+    replace(messages, context, { refusal: records, count, lastOffset })
+    return
+  }
+  if (codec !== 0) tally.bytes += records.length
+  addRecords(messages, batch, { ...context, bytes: records })
+}
+
+/** What the header of a batch says of its offsets; after compaction there are fewer records than offsets. */
+function extentOf(batch: Buffer): { base: number; count: number; lastOffset: number } {
+  const base = Number(batch.readBigInt64BE(0))
+  return { base, count: batch.readInt32BE(COUNT_AT), lastOffset: base + batch.readInt32BE(LAST_OFFSET_DELTA_AT) }
 }
 
 function addRecords(messages: Message[], batch: Buffer, context: BatchContext): void {
-  const count = batch.readInt32BE(COUNT_AT)
-  const base = Number(batch.readBigInt64BE(0))
+  const { base, count, lastOffset } = extentOf(batch)
   if (count === 0) {
     // compaction took all of them: a record that nobody sees keeps the reader from going back to it
-    const lastOffset = base + batch.readInt32BE(LAST_OFFSET_DELTA_AT)
     const at = { start: 0, valueStart: 1, valueEnd: 0 }
     messages.push(new FetchedMessage({ ...context, isControlBatch: true, bytes: emptyRecord }, lastOffset, at))
     return
@@ -295,7 +343,7 @@ function addRecords(messages: Message[], batch: Buffer, context: BatchContext): 
     }
   } catch {
     messages.length = before
-    replace(messages, { ...context, bytes: batch }, 'corrupt')
+    replace(messages, context, { refusal: 'corrupt', count, lastOffset })
   }
 }
 
@@ -315,25 +363,53 @@ const emptyRecord = Buffer.from([0, 0, 0, 1, 1, 0])
 
 /**
  * As many refused records as the batch has, up to its last offset: compaction may have left fewer records than offsets,
- * which ones is not known, and the last ones are as good as any. Where what is broken is the number itself, one.
+ * which ones is not known, and the last ones are as good as any. One for all where the number is not to be believed, or is
+ * beyond the bound.
  */
-function replace(messages: Message[], context: BatchContext, refusal: Refusal): void {
-  const { bytes } = context
-  const base = Number(bytes.readBigInt64BE(0))
-  let count = bytes.readInt32BE(COUNT_AT)
-  let lastOffsetDelta = bytes.readInt32BE(LAST_OFFSET_DELTA_AT)
-  if (
-    count < 1 ||
-    count > REPLACED_RECORDS_MAX ||
-    lastOffsetDelta < count - 1 ||
-    lastOffsetDelta > REPLACED_RECORDS_MAX
-  ) {
-    count = 1
-    lastOffsetDelta = 0
-  }
+function replace(
+  messages: Message[],
+  context: BatchContext,
+  of: { readonly refusal: Refusal; readonly count: number; readonly lastOffset: number },
+): void {
+  const { refusal, lastOffset } = of
+  const count = of.count < 1 || of.count > RECORDS_MAX ? 1 : of.count
   const headers = { [REFUSED_HEADER]: Buffer.from(refusal) }
-  for (let offset = base + lastOffsetDelta - count + 1; offset <= base + lastOffsetDelta; offset++)
-    messages.push(new RefusedMessage(context, offset, headers))
+  const shared = { ...context, isControlBatch: false }
+  for (let offset = lastOffset - count + 1; offset <= lastOffset; offset++)
+    messages.push(new RefusedMessage(shared, offset, headers))
+}
+
+/** As a fetch lists them, in no order that the protocol promises. */
+interface AbortedTransaction {
+  readonly producerId: string
+  readonly firstOffset: string
+}
+
+/**
+ * Marks what belongs to transactions that were given up. KafkaJS takes any key of four zeros for the marker that ends one,
+ * and begins one transaction at a record only, so that what it passes over depends on where a fetch began.
+ *
+ * @see https://kafka.apache.org/documentation/#controlbatch, and the consumer of Apache Kafka
+ */
+export function markAborted(messages: readonly Message[], transactions: readonly AbortedTransaction[]): void {
+  const ahead = transactions.map(({ producerId, firstOffset }) => ({ producerId, first: Number(firstOffset) }))
+  ahead.sort((a, b) => b.first - a.first)
+  const aborted = new Set<string>()
+  for (const message of messages) {
+    const { producerId, inTransaction, isControlBatch } = message.batchContext
+    for (let next = ahead.at(-1); next !== undefined && next.first <= message.position; next = ahead.at(-1)) {
+      aborted.add(next.producerId)
+      ahead.pop()
+    }
+    if (isControlBatch) {
+      if (isAbortMarker(message.key)) aborted.delete(producerId)
+    } else if (inTransaction && aborted.has(producerId)) message.isAborted = true
+  }
+}
+
+/** Version, then type: 0 for an abort, 1 for a commit. */
+function isAbortMarker(key: Buffer | null): boolean {
+  return key !== null && key.length >= 4 && key.readInt16BE(2) === 0
 }
 
 interface ResponseDecoder {
@@ -345,17 +421,32 @@ interface ResponseDecoder {
 }
 type DecodeMessages = (decoder: ResponseDecoder) => Promise<readonly unknown[]>
 
-/** The one version of KafkaJS whose decoder this takes the place of: its module has no public name. */
+interface FetchResponse {
+  readonly responses: readonly {
+    readonly partitions: readonly {
+      readonly messages: readonly Message[]
+      abortedTransactions?: AbortedTransaction[]
+    }[]
+  }[]
+}
+interface FetchVersion {
+  decode(raw: Buffer): Promise<FetchResponse>
+}
+
+/** The one version of KafkaJS whose decoder this takes the place of: its modules have no public names. */
 const KAFKAJS_VERSION = '2.2.4'
+/** Versions of its fetch that know record batches and transactions. */
+const RESPONSES = ['v4', 'v5', 'v7', 'v8', 'v11']
 const fromHere = createRequire(import.meta.url)
 
 /**
- * Makes every client of this process decode by {@link decodeRecordSet}.
+ * Makes every client of this process decode by {@link decodeRecordSet} and {@link markAborted}.
  *
  * @throws INVARIANT_BROKEN for another version of KafkaJS, or when a client has fetched already
  */
 export function installRecordSetDecoder(): void {
-  const path = fromHere.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
+  const at = 'kafkajs/src/protocol/requests/fetch'
+  const path = fromHere.resolve(`${at}/v4/decodeMessages.js`)
   const loaded = fromHere.cache[path]?.exports as (DecodeMessages & { isOurs?: true }) | undefined
   if (loaded?.isOurs === true) return
   const { version } = fromHere('kafkajs/package.json') as { version: string }
@@ -365,6 +456,8 @@ export function installRecordSetDecoder(): void {
   )
   invariant(loaded === undefined, 'the record decoder is installed before the first fetch')
   const decodeOlder = fromHere(path) as DecodeMessages
+  /** By the bytes of a response: its partitions share one bound. */
+  const tallies = new WeakMap<Buffer, Decompressed>()
   const decode: DecodeMessages & { isOurs?: true } = async (decoder) => {
     const { buffer, offset } = decoder
     const magicAt = offset + 4 + MAGIC_AT
@@ -372,8 +465,32 @@ export function installRecordSetDecoder(): void {
       return decodeOlder(decoder)
     }
     const length = decoder.readInt32()
-    return length <= 0 || !decoder.canReadBytes(length) ? [] : decodeRecordSet(decoder.readBytes(length))
+    if (length <= 0 || !decoder.canReadBytes(length)) return []
+    const tally = tallies.get(buffer) ?? { bytes: 0 }
+    tallies.set(buffer, tally)
+    return decodeRecordSet(decoder.readBytes(length), tally)
   }
   decode.isOurs = true
   fromHere.cache[path]!.exports = decode
+  for (const name of RESPONSES) {
+    const response = fromHere(`${at}/${name}/response.js`) as FetchVersion
+    const decodeAll = response.decode
+    response.decode = async (raw) => {
+      const answer = await decodeAll(raw)
+      for (const { partitions } of answer.responses) for (const one of partitions) passOverAborted(one)
+      return answer
+    }
+  }
+}
+
+function passOverAborted(partition: FetchResponse['responses'][number]['partitions'][number]): void {
+  const { messages, abortedTransactions = [] } = partition
+  // KafkaJS decodes sets of older formats, which know no transactions
+  if (
+    abortedTransactions.length === 0 ||
+    !(messages[0] instanceof FetchedMessage || messages[0] instanceof RefusedMessage)
+  )
+    return
+  markAborted(messages, abortedTransactions)
+  partition.abortedTransactions = []
 }

@@ -8,7 +8,7 @@ import { SentinelError } from '../../errors.ts'
 import { firstKeys, withDeclared } from '../../respond/keys.ts'
 import type { Keys } from '../../respond/state.ts'
 import { readRanges } from './reader.ts'
-import { offsetRanges, withAdmin } from './topics.ts'
+import { rangesIfThere, withAdmin } from './topics.ts'
 
 /**
  * Reads `casefile` from its beginning, and judges declarations as respond does.
@@ -18,9 +18,16 @@ import { offsetRanges, withAdmin } from './topics.ts'
  */
 export async function declaredKeys(kafka: Kafka, prefix: string): Promise<Keys[]> {
   const topic = brokerTopic('casefile', prefix)
-  const ranges = await withAdmin(kafka, (admin) => offsetRanges(admin, topic))
-  if (ranges === null || ranges.some(({ low, high }) => low > 0 || high === 0)) {
-    throw new SentinelError('NOT_FOUND', `The first records of ${topic} are not there: its keys cannot be told.`)
+  const ranges = await withAdmin(kafka, (admin) => rangesIfThere(admin, topic))
+  if (ranges === null) {
+    const text = `There is no topic ${topic}, or it may not be described. Does topics.prefix name what the worker runs under? Its first start makes it.`
+    throw new SentinelError('NOT_FOUND', text)
+  }
+  if (ranges.some(({ low, high }) => low > 0 || high === 0)) {
+    throw new SentinelError(
+      'NOT_FOUND',
+      `The first records of ${topic} are not there, so its keys cannot be told. Where no worker has run yet, start one.`,
+    )
   }
   const keys: Keys[] = ranges.map(() => ({}))
   const read = ranges.map(({ high }, partition) => ({ topic, partition, from: 0, to: high }))

@@ -66,15 +66,20 @@ interface Slot {
   isQuietQueued: boolean
   /** First offset not fetched yet: markers of transactions take offsets too, and never reach a handler. */
   reached: number
-  /** Offset at which the last failure happened, and how often. */
+  /** Offset at which the last failure that does not pass by itself happened, and how often. */
   failedAt: number
   failures: number
+  /** Failures that pass by themselves, since the last batch that was taken. */
+  waits: number
 }
 
 /** After so long without a heartbeat a member is taken for dead: the least that brokers allow by default. */
 export const sessionTimeoutMs = 6_000
 
 const failuresMax = 5
+/** Between two tries to recover a partition: twice as long each time, up to the second. */
+const recoverMs = 100
+const recoverMaxMs = 5_000
 /** A stop stores what it can for so long, all stages together; what is left is recovered at the next start. */
 export const stopMs = 3_000
 /** So long a stop waits for the broker to hear that the member leaves: else its session expires. */
@@ -276,6 +281,7 @@ export class StageConsumer {
           reached: 0,
           failedAt: -1,
           failures: 0,
+          waits: 0,
         }
         this.slots.set(key, gained)
         // what an expired owner of ours has in flight ends before the last record that is out is looked up
@@ -297,9 +303,10 @@ export class StageConsumer {
   }
 
   /** Makes a handler from what is stored and lets the partition flow. Tries again until it is no longer ours. */
-  private async recover(slot: Slot): Promise<void> {
+  private async recover(slot: Slot, afterMs = 0): Promise<void> {
     const { topic, partition } = slot
-    for (let delayMs = 100; this.holds(slot) && !this.stopping; delayMs = Math.min(delayMs * 2, 5_000)) {
+    if (afterMs > 0) await new Promise((resolve) => setTimeout(resolve, afterMs))
+    for (let tries = 1; this.holds(slot) && !this.stopping; tries++) {
       try {
         this.options.failpoint?.('recover/before')
         const handler = await this.options.open(topic, partition, (point) => this.commit(slot, point))
@@ -312,7 +319,7 @@ export class StageConsumer {
       } catch (error) {
         if (error instanceof SentinelError && !error.canRetry) return this.options.onFatal(error)
         this.options.onEvent('failed', `${topic}/${partition} could not be recovered yet: ${(error as Error).message}`)
-        await new Promise((resolve) => setTimeout(resolve, delayMs))
+        await new Promise((resolve) => setTimeout(resolve, recoverDelayMs(tries)))
       }
     }
   }
@@ -335,6 +342,7 @@ export class StageConsumer {
         current: () => interruption === undefined && context.current(),
       })
       slot.failures = 0
+      slot.waits = 0
       // what the handler did not take is delivered again: the next fetch begins at its own position
       payload.resolveOffset(String(handler.next - 1))
       const last = batch.messages.at(-1)
@@ -372,7 +380,12 @@ export class StageConsumer {
     if (Number(first.offset) > from) this.options.onGap?.({ topic, partition, from })
   }
 
-  /** A failed step: the handler is dropped and recovered, so that nothing half-done stays. */
+  /**
+   * A failed step: the handler is dropped and recovered, so that nothing half-done stays. What passes by itself (a broker,
+   * a database, another owner) is tried for as long as the partition is ours, at growing distances and with an event each
+   * time: a person who starts the process again could do no more. What else fails at one offset again and again is of our
+   * own making or the record's, and ends the process.
+   */
   private fail(slot: Slot, error: Error): Error | undefined {
     if (isGroupError(error)) return error
     const { topic, partition } = slot
@@ -381,9 +394,14 @@ export class StageConsumer {
       return undefined
     }
     const at = slot.handler?.next ?? -1
-    slot.failures = at === slot.failedAt ? slot.failures + 1 : 1
-    slot.failedAt = at
     this.options.onEvent('failed', `${topic}/${partition} at ${at}: ${error.message}`)
+    let afterMs = 0
+    if (error instanceof SentinelError && error.canRetry) {
+      afterMs = recoverDelayMs(slot.waits++)
+    } else {
+      slot.failures = at === slot.failedAt ? slot.failures + 1 : 1
+      slot.failedAt = at
+    }
     if (slot.failures >= failuresMax) {
       const text = `${topic}/${partition}: offset ${at} failed ${failuresMax} times: ${error.message}`
       this.options.onFatal(new SentinelError('INVARIANT_BROKEN', text, { cause: error }))
@@ -392,7 +410,7 @@ export class StageConsumer {
     if (this.holds(slot)) {
       slot.handler = null
       this.pauseIfAlive(topic, partition)
-      void this.recover(slot)
+      void this.recover(slot, afterMs)
     }
     return undefined
   }
@@ -467,6 +485,11 @@ export class StageConsumer {
     else await this.consumer.commitOffsets([{ topic, ...entry }])
     this.options.failpoint?.('commit/after')
   }
+}
+
+/** @param failures before this try: the first one follows at once */
+function recoverDelayMs(failures: number): number {
+  return failures === 0 ? 0 : Math.min(recoverMs * 2 ** (failures - 1), recoverMaxMs)
 }
 
 /** Waits for work, but no longer than so long: it is left to itself then. */

@@ -1,7 +1,9 @@
 /** Switches of configurations on a real log: which ones are known, and who declares one when. */
 import type { Kafka } from 'kafkajs'
+import { casefileRecord } from '../../contract/case.ts'
 import { detectConfig, respondConfig } from '../../contract/configuration.ts'
 import { decodeJson } from '../../contract/encoding.ts'
+import { panesRecord } from '../../contract/pane.ts'
 import type { ConfigurationStore } from '../../runtime/configuration-store.ts'
 import { configurationSwitched, type Signer } from '../../runtime/declarations.ts'
 import type { OutgoingRecord } from '../../runtime/emission.ts'
@@ -51,19 +53,34 @@ async function beyondAll(
   return beyondMs
 }
 
+/** Times that a task cannot lie before once it has read the record; none of what is no record of ours. */
 function timesOf(value: Uint8Array | null): number[] {
   if (value === null) return []
+  let body: unknown
   try {
-    const { type, watermarkMs, atMs } = decodeJson(value) as Readonly<Record<string, unknown>>
-    const times = [watermarkMs, type === 'configuration-switch' ? atMs : undefined]
-    return times.filter((timeMs) => Number.isSafeInteger(timeMs)) as number[]
+    body = decodeJson(value)
   } catch {
-    return [] // somebody else's
+    return []
+  }
+  const read = panesRecord.safeParse(body).data ?? casefileRecord.safeParse(body).data
+  switch (read?.type) {
+    case 'heartbeat':
+    case 'idle':
+    case 'task-watermark':
+      return [read.watermarkMs]
+    case 'configuration-switch':
+      return [read.atMs + 1] // the next one is after it
+    default:
+      return []
   }
 }
 
-/** Switches declared one after the other although none of them was taken; then the task stays under the former one. */
-const triesMax = 3
+/**
+ * Switches declared one after the other although none of them was taken; then the task stays under the former one. One is
+ * refused whose time was judged already when it is read: while a backlog is worked off, event time runs. Each try goes
+ * twice as far ahead of it as it ran since the one before.
+ */
+const triesMax = 6
 
 /**
  * Sees to it that a task of detect or respond goes on under this process' configuration: says so on the task's log where
@@ -88,6 +105,7 @@ export class ConfigurationKeeper {
   /** First offset after what was declared last: until it is read nobody knows whether it was taken. */
   private declaredUpTo = 0
   private tries = 0
+  private beyondMs = 0
 
   constructor(options: ConfigurationKeeper['options']) {
     this.options = options
@@ -105,8 +123,11 @@ export class ConfigurationKeeper {
     const range = await this.options.range()
     if (range === undefined) return
     const previousDigest = leadsTo(runner)
-    const beyondMs = await beyondAll(kafka, { topic, partition, ...range, next: runner.next })
-    const atMs = Math.max(this.options.watermarkMs ?? 0, runner.task.watermarkMs ?? 0, beyondMs)
+    const logMs = await beyondAll(kafka, { topic, partition, ...range, next: runner.next })
+    const beyondMs = Math.max(this.options.watermarkMs ?? 0, runner.task.watermarkMs ?? 0, logMs)
+    const aheadMs = this.tries === 0 ? 0 : 2 ** this.tries * (beyondMs - this.beyondMs)
+    const atMs = beyondMs + Math.max(0, aheadMs)
+    this.beyondMs = beyondMs
     this.tries++
     await this.options.send(
       configurationSwitched({

@@ -48,7 +48,7 @@ export async function withAdmin<T>(kafka: Kafka, use: (admin: Admin) => Promise<
 async function connectOrThrow(admin: Admin): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const text = `No broker answers within ${connectMs / 1000} s. Does KAFKA_BROKERS, or kafka.brokers, name it, and does kafka.tls fit its certificate? \`sentinel doctor\` looks.`
+    const text = `No broker answers within ${connectMs / 1000} s. Does KAFKA_BROKERS, or kafka.brokers, name it (127.0.0.1:9092 where neither is set), and does kafka.tls fit its certificate?`
     timer = setTimeout(() => reject(new SentinelError('BROKER_UNAVAILABLE', text)), connectMs)
   })
   const connecting = admin.connect().catch((error: unknown) => {
@@ -84,6 +84,11 @@ export async function offsetRanges(admin: Admin, topic: string): Promise<OffsetR
       await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
     }
   }
+}
+
+/** The same for a topic that may not be there: asked for its offsets, KafkaJS would look for it for many minutes. */
+export async function rangesIfThere(admin: Admin, topic: string): Promise<OffsetRange[] | null> {
+  return (await admin.listTopics()).includes(topic) ? offsetRanges(admin, topic) : null
 }
 
 /**

@@ -132,7 +132,7 @@ function advised(cause: Error, code: string): string | null {
   if (code === '40001' || code === '40P01' || code === '55P03') return 'It is tried again; no action is needed.'
   if (code === '25006') return 'The database is read-only: point DATABASE_URL at the primary.'
   if (isConnectionLoss(cause)) {
-    return 'Check that the database of DATABASE_URL runs and can be reached; the worker tries again by itself.'
+    return 'Check that the database of DATABASE_URL runs and can be reached.'
   }
   if (code.startsWith('53') || code.startsWith('58')) return 'The database lacks a resource: see its own log.'
   return null

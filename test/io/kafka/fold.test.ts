@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Emission, JudgingTask, LogRecord } from '../../../stream/contract/stage.ts'
 import { flush, fold } from '../../../stream/io/kafka/fold.ts'
 import type { RecordProducer, SendOutcome } from '../../../stream/io/kafka/producer.ts'
@@ -103,6 +103,30 @@ describe('folding and sending', () => {
     let asked = 0
     await flush(judging, broker.producer, context({ current: () => ++asked < 2 }), broker.lastOut)
     expect(judging.pendingCount).toBe(0) // it is out: the last one on the log says so
+  })
+
+  it('keeps the session while it sends, and while it looks what is out', async () => {
+    const [broker, judging, beating] = [new Broker(), runner(), context()]
+    await fold(judging, record(0), context(), async () => {})
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const later = () => new Promise((resolve) => setTimeout(resolve, 8_500))
+    const send = async (records: readonly OutgoingRecord[]) => {
+      await later()
+      return broker.producer.send(records)
+    }
+    const lastOut = async () => {
+      await later()
+      return broker.lastOut()
+    }
+    broker.answer = noAnswer
+    const flushing = flush(judging, { send } as never, beating, lastOut)
+    await vi.advanceTimersByTimeAsync(8_500)
+    expect(beating.beats).toBe(8 + 1)
+    await vi.advanceTimersByTimeAsync(200 + 8_500)
+    expect(beating.beats).toBe(2 * 8 + 1)
+    await flushing
+    expect(judging.pendingCount).toBe(0)
   })
 
   it('stops for a record that the broker refuses as too large, and says what to raise', async () => {

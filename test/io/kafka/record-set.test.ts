@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { whyRefused } from '../../../stream/contract/refused-record.ts'
 import { BATCH_BYTES_MAX, registerCodecs } from '../../../stream/io/kafka/codecs.ts'
 import { toLogRecord } from '../../../stream/io/kafka/record.ts'
-import { decodeRecordSet, installRecordSetDecoder } from '../../../stream/io/kafka/record-set.ts'
+import { decodeRecordSet, installRecordSetDecoder, markAborted } from '../../../stream/io/kafka/record-set.ts'
 
 registerCodecs()
 
@@ -180,6 +180,55 @@ describe('the records of a fetch', () => {
   })
 })
 
+describe('transactions that were given up', () => {
+  const transactional = 0x10
+  const control = 0x30
+  /** A batch of one record by a producer. */
+  function one(offset: number, of: { attributes: number; producer: number; key?: Buffer; value?: string }): Buffer {
+    const { attributes, producer, key = null, value = 'v' } = of
+    const bytes = batch({ attributes, records: encoded([{ offsetDelta: 0, timestampDelta: 0, key, value }]) })
+    bytes.writeBigInt64BE(BigInt(offset), 0)
+    bytes.writeBigInt64BE(BigInt(producer), 43)
+    bytes.writeUInt32BE(crc32c(bytes.subarray(21)), 17)
+    return bytes
+  }
+  const abort = (offset: number, producer: number) =>
+    one(offset, { attributes: control, producer, key: Buffer.from([0, 0, 0, 0]) })
+  const commit = (offset: number, producer: number) =>
+    one(offset, { attributes: control, producer, key: Buffer.from([0, 0, 0, 1]) })
+  const log = [
+    one(0, { attributes: transactional, producer: 1, value: 'a' }),
+    // a key of Java's Integer 0 is no marker
+    one(1, { attributes: transactional, producer: 1, key: Buffer.alloc(4), value: 'b' }),
+    one(2, { attributes: transactional, producer: 2, value: 'c' }),
+    one(3, { attributes: transactional, producer: 1, value: 'd' }),
+    one(4, { attributes: 0, producer: 1, value: 'not of it' }),
+    abort(5, 1),
+    one(6, { attributes: transactional, producer: 1, value: 'kept' }),
+    abort(7, 2),
+    commit(8, 1),
+  ]
+  /** With the offset of its end: a broker lists what overlaps with a fetch, in any order. */
+  const transactions = [
+    { producerId: '2', firstOffset: '2', end: 7 },
+    { producerId: '1', firstOffset: '0', end: 5 },
+  ]
+
+  it('are passed over, wherever a fetch begins', async () => {
+    for (let from = 0; from < log.length; from++) {
+      const messages = await decodeRecordSet(Buffer.concat(log.slice(from)))
+      markAborted(
+        messages,
+        transactions.filter(({ end }) => end >= from),
+      )
+      const left = messages.filter(({ isControlRecord }) => !isControlRecord).map(({ position }) => position)
+      expect(left, `from ${from}`).toEqual([4, 6].filter((offset) => offset >= from))
+      // what is passed over is still there, so that the reader goes on behind it
+      expect(messages).toHaveLength(log.length - from)
+    }
+  })
+})
+
 describe('a batch that cannot be had', () => {
   it.each([1, 2, 3, 4, 5, 6, 7])('by codec %i is replaced by records at its offsets, which say so', async (number) => {
     const records = Buffer.from('neither of these')
@@ -221,14 +270,57 @@ describe('a batch that cannot be had', () => {
     }
   })
 
+  it('with a wrong last offset leads past nothing that follows', async () => {
+    const good = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
+    const broken = Buffer.from(good)
+    broken.writeInt32BE(1_000, 23)
+    expect(await read(broken)).toEqual([[100, null, 'undecodable']])
+    const next = Buffer.from(good)
+    next.writeBigInt64BE(101n, 0)
+    expect(await read(Buffer.concat([broken, next]))).toEqual([
+      [100, null, 'undecodable'],
+      [101, 'a', undefined],
+    ])
+    // fewer records than offsets are credible where the next batch says so
+    broken.writeInt32BE(4, 23)
+    next.writeBigInt64BE(105n, 0)
+    expect((await read(Buffer.concat([broken, next]))).map(([offset]) => offset)).toEqual([104, 105])
+  })
+
+  it('since its length cannot be is an error, and ends a set that has records', async () => {
+    const good = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
+    const broken = Buffer.from(good)
+    broken.writeInt32BE(-5, 8)
+    await expect(decodeRecordSet(broken)).rejects.toThrow(/a batch of -5 bytes/)
+    expect(await read(Buffer.concat([good, broken]))).toHaveLength(1)
+  })
+
+  it('has headers in time that grows with their number alone', async () => {
+    const headers = { same: new Array(40_000).fill(Buffer.from('v')) }
+    const [message] = await decodeRecordSet(
+      batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: null, headers }]) }),
+    )
+    expect(message!.headers['same']).toHaveLength(40_000)
+  })
+
+  it('of more than 500,000 records is refused by one record for all', async () => {
+    const records = await codec(1).compress({ buffer: Buffer.alloc(7 * 600_000) })
+    expect(await read(batch({ attributes: 1, count: 600_000, records }))).toEqual([[600_099, null, 'too-large']])
+  })
+
+  it('of an older format ends the set, and begins the next fetch', async () => {
+    const one = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
+    const older = Buffer.from(one)
+    older[16] = 1
+    expect(await read(Buffer.concat([one, older, one]))).toEqual([[100, 'a', undefined]])
+  })
+
   it('since its records end nowhere is replaced, though its checksum is right', async () => {
     const good = encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }])
     const ends = [good.subarray(0, -1), Buffer.from([0x80]), Buffer.alloc(9, 0xff), Buffer.alloc(0), Buffer.alloc(40)]
     for (const records of ends) expect(await read(batch({ records }))).toEqual([[100, null, 'undecodable']])
-    for (const count of [-1, 2_000_000_000]) {
-      const [found] = await read(batch({ count, lastOffsetDelta: 0, records: good }))
-      expect(found).toEqual([100, null, 'undecodable'])
-    }
+    const [found] = await read(batch({ count: -1, lastOffsetDelta: 0, records: good }))
+    expect(found).toEqual([100, null, 'undecodable'])
   })
 
   it('is never anything but read or replaced', async () => {
@@ -240,6 +332,21 @@ describe('a batch that cannot be had', () => {
       { numRuns: 2_000 },
     )
   })
+})
+
+describe('the bound of a response', () => {
+  it('leaves to the next fetch what goes beyond it, once there is something', async () => {
+    const value = Buffer.alloc(90 * 1024 * 1024)
+    const records = await codec(4).compress({ buffer: encoded([{ offsetDelta: 0, timestampDelta: 0, value }]) })
+    const large = batch({ attributes: 4, records })
+    const plain = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
+    const tally = { bytes: 0 }
+    expect(await decodeRecordSet(Buffer.concat([plain, large, large, large, plain]), tally)).toHaveLength(3)
+    expect(tally.bytes).toBeGreaterThan(BATCH_BYTES_MAX)
+    // of another partition of the response
+    expect(await decodeRecordSet(large, tally)).toEqual([])
+    expect(await decodeRecordSet(plain, tally)).toHaveLength(1)
+  }, 60_000)
 })
 
 describe('the decoder', () => {

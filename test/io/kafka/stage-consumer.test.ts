@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import type { SentinelError } from '../../../stream/errors.ts'
+import { SentinelError } from '../../../stream/errors.ts'
 import {
   type BatchContext,
   type PartitionHandler,
@@ -251,6 +251,46 @@ describe('a member of a stage’s group', () => {
     }
     expect(fatal.map(({ code }) => code)).toEqual(['INVARIANT_BROKEN'])
     expect(fatal[0]!.message).toContain('offset 0 failed 5 times')
+  })
+
+  it('tries again for as long as it takes what passes by itself, with an event each time, at growing distances', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { group, handlers, fatal, events } = await started()
+    group.join('m1', { t: [0] })
+    const distances: number[] = []
+    for (let tries = 1; tries <= 9; tries++) {
+      let waitedMs = 0
+      for (; handlers.length < tries; waitedMs += 100) {
+        await vi.advanceTimersByTimeAsync(waitedMs === 0 ? 0 : 100)
+        await turn()
+      }
+      distances.push(Math.max(0, waitedMs - 100))
+      await recovered(handlers, tries)
+      handlers.at(-1)!.onRecord = () => {
+        throw new SentinelError('BROKER_UNAVAILABLE', 'nothing came for 20 s')
+      }
+      await group.fetch('t', 0)
+    }
+    expect(distances).toEqual([0, 0, 100, 200, 400, 800, 1_600, 3_200, 5_000])
+    expect(events.filter((event) => event === 'failed t/0 at 0: nothing came for 20 s')).toHaveLength(9)
+    expect(fatal).toEqual([])
+    await vi.advanceTimersByTimeAsync(5_000)
+    await recovered(handlers, 10)
+    expect(await group.fetch('t', 0)).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
+  it('counts what does not pass by itself, also between failures that do', async () => {
+    const { group, handlers, fatal } = await started()
+    group.join('m1', { t: [0] })
+    for (let tries = 1; fatal.length === 0 && tries <= 20; tries++) {
+      await recovered(handlers, tries)
+      handlers.at(-1)!.onRecord = () => {
+        throw tries === 3 ? new SentinelError('DATABASE_UNAVAILABLE', 'away') : new Error('injected')
+      }
+      await group.fetch('t', 0)
+    }
+    expect([handlers.length, fatal.map(({ code }) => code)]).toEqual([6, ['INVARIANT_BROKEN']])
   })
 
   it('ends the process with its own code when the client gives up, and not when it comes back by itself', async () => {

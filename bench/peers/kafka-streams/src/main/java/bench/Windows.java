@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.serialization.Deserializer;
@@ -31,8 +32,9 @@ import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * Windows BROKERS TOPIC RECORDS: the windowed aggregation on Kafka Streams, in an in-memory store without a changelog. The
- * windows are those of each partition and entity, so that no event goes through a repartition topic.
+ * Windows BROKERS TOPIC RECORDS [FILE]: the windowed aggregation on Kafka Streams, in an in-memory store without a changelog. The
+ * windows are those of each partition and entity, so that no event goes through a repartition topic. With FILE
+ * the closed windows are written to it, a line of JSON each, after the cost was measured.
  */
 public final class Windows {
   static final long WINDOW_MS = 10_000;
@@ -41,6 +43,8 @@ public final class Windows {
   static final ObjectMapper JSON = new ObjectMapper();
   static final AtomicLong ROWS = new AtomicLong();
   static final AtomicLong CLOSED = new AtomicLong();
+  /** Closed windows for the comparison; null where no file is named. */
+  static ConcurrentLinkedQueue<Closed> kept = null;
   static final CountDownLatch DONE = new CountDownLatch(1);
 
   static final class Aggregate {
@@ -62,6 +66,23 @@ public final class Windows {
         maxs[i] = rows == 1 ? value : Math.max(maxs[i], value);
       }
       countries.merge(features.get("country").textValue(), 1L, Long::sum);
+    }
+  }
+
+  record Closed(int partition, long startMs, String entity, Aggregate aggregate) {
+    Map<String, Object> asJson() {
+      Map<String, Object> numbers = new HashMap<>();
+      for (int i = 0; i < NUMBERS.length; i++)
+        numbers.put(NUMBERS[i], Map.of("count", aggregate.rows, "mean", aggregate.means[i], "m2", aggregate.m2s[i],
+            "min", aggregate.mins[i], "max", aggregate.maxs[i]));
+      return Map.of("partition", partition, "startMs", startMs, "entity", entity, "rows", aggregate.rows,
+          "numbers", numbers, "countries", aggregate.countries);
+    }
+  }
+
+  static void write(String path) throws java.io.IOException {
+    try (java.io.Writer file = java.nio.file.Files.newBufferedWriter(java.nio.file.Path.of(path))) {
+      for (Closed window : kept) file.write(JSON.writeValueAsString(window.asJson()) + "\n");
     }
   }
 
@@ -105,6 +126,7 @@ public final class Windows {
   static final class Fold implements Processor<byte[], byte[], Void, Void> {
     private final long records;
     private KeyValueStore<String, Aggregate> store;
+    private int partition;
     private long highestMs = Long.MIN_VALUE;
     private long firstOpenMs = Long.MAX_VALUE;
 
@@ -115,6 +137,7 @@ public final class Windows {
     @Override
     public void init(ProcessorContext<Void, Void> context) {
       store = context.getStateStore("windows");
+      partition = context.taskId().partition();
     }
 
     @Override
@@ -144,8 +167,11 @@ public final class Windows {
         while (all.hasNext()) {
           KeyValue<String, Aggregate> window = all.next();
           long endMs = Long.parseLong(window.key.substring(0, window.key.indexOf(' ')));
-          if (endMs <= watermarkMs) closed.add(window.key);
-          else firstOpenMs = Math.min(firstOpenMs, endMs);
+          if (endMs <= watermarkMs) {
+            closed.add(window.key);
+            if (kept != null)
+              kept.add(new Closed(partition, endMs - WINDOW_MS, window.key.substring(window.key.indexOf(' ') + 1), window.value));
+          } else firstOpenMs = Math.min(firstOpenMs, endMs);
         }
       }
       for (String key : closed) store.delete(key);
@@ -155,6 +181,7 @@ public final class Windows {
 
   public static void main(String[] args) throws Exception {
     long records = Long.parseLong(args[2]);
+    if (args.length > 3) kept = new ConcurrentLinkedQueue<>();
     Properties settings = new Properties();
     settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "bench-streams-" + UUID.randomUUID());
     settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, args[0]);
@@ -177,6 +204,7 @@ public final class Windows {
     System.out.printf(java.util.Locale.ROOT,
         "{\"records\":%d,\"cpuUs\":%.0f,\"wallMs\":%.0f,\"rssMb\":%d,\"outcome\":{\"rows\":%d,\"windows\":%d}}%n",
         records, cpuUs, wallMs, rss, ROWS.get(), CLOSED.get());
+    if (kept != null) write(args[3]);
     streams.close(Duration.ofSeconds(5));
     System.exit(0);
   }
