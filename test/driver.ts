@@ -106,6 +106,8 @@ export class Driver {
     this.next = options.next
     this.first = options.pipeline
     this.sources = options.pipeline.sources.map(({ name }) => name)
+    // a worker says at its start which source partitions it reads, before any of them is read
+    for (const task of this.local.tasks) if (task.stage === 'ingest') this.local.flush(task)
   }
 
   /** Follows the schedule, then lets everything arrive and be worked off. */
