@@ -3,7 +3,7 @@
  * `docs/guards.md`: `npx tsx test/chaos/guards.ts [part of a guard's name]`. Exit code 1 where none turns red. A run that
  * was interrupted goes on with `--resume`: what each guard came to is kept in `.sentinel/chaos/guards.json`.
  */
-import { execFile } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -57,14 +57,28 @@ interface Report {
   }[]
 }
 
+const testsMs = 300_000
+
 /** Runs test files in the copy. @returns the tests that are red */
 async function run(folder: string, { tests, project }: Guard): Promise<string[]> {
   const output = join(folder, 'report.json')
   await rm(output, { force: true })
   const args = ['vitest', 'run', '--project', project, '--reporter', 'json', '--outputFile', output, ...tests]
-  await new Promise<void>((resolve) => {
-    execFile('npx', args, { cwd: folder, timeout: 600_000, maxBuffer: 1 << 28 }, () => resolve())
+  const isKilled = await new Promise<boolean>((resolve) => {
+    // a process group of its own: whoever started it is not the one that runs on
+    const child = spawn('npx', args, { cwd: folder, detached: true, stdio: 'ignore' })
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      process.kill(-child.pid!, 'SIGKILL')
+    }, testsMs)
+    child.once('close', () => {
+      clearTimeout(timer)
+      resolve(isLate)
+    })
   })
+  // without a guard a schedule may go on for ever, and that is noticed too
+  if (isKilled) return [`${tests.join(', ')}: no end within ${testsMs / 60_000} min`]
   const { testResults } = JSON.parse(await readFile(output, 'utf8')) as Report
   return testResults.flatMap(({ name, status, assertionResults }) => {
     const file = name.slice(folder.length + 1)
