@@ -5,6 +5,7 @@ import { parse, stringify } from 'yaml'
 import { decodeJson } from '../../stream/contract/encoding.ts'
 import type { Measurement } from '../../stream/contract/finding.ts'
 import type { AuditEntry } from '../../stream/contract/incident.ts'
+import type { ConfigurationSwitch } from '../../stream/contract/pane.ts'
 import { smallTraffic } from '../runtime/small-world.ts'
 import { sentinel, workerProcess } from './child.ts'
 import { createWorld, servicesMissing, undisturbed, until, type World } from './world.ts'
@@ -56,9 +57,9 @@ describe.skipIf(servicesMissing)('a configuration that changed while no worker r
 
     // nothing comes any more: the next change is under way when it is taken back
     await writeFile(world.configPath, stringify({ ...changed, respond: { ...changed.respond, cooldown: '9s' } }))
-    await startAndStop(world)
+    await startAndStop(world, { changes: 2 })
     await writeFile(world.configPath, stringify(changed))
-    await startAndStop(world)
+    await startAndStop(world, { changes: 3 })
     const audit = (await world.read('audit')).map(({ value }) => decodeJson(value!) as AuditEntry)
     expect(audit.filter(({ event }) => event === 'record-ignored')).toEqual([])
     await replays(world)
@@ -75,9 +76,21 @@ async function measurements(world: World): Promise<Measurement[]> {
   return (await world.read('measurements')).map(({ value }) => decodeJson(value!) as Measurement)
 }
 
-async function startAndStop(world: World): Promise<void> {
+/** @param of.changes how often respond is to go over to another configuration, this time included, before the worker is stopped */
+async function startAndStop(world: World, of: { readonly changes: number }): Promise<void> {
   const worker = workerProcess(world.configPath)
   await worker.says(/^ready/m)
+  await until(
+    `${of.changes} changes of respond's configuration`,
+    async () => {
+      const switches = (await world.read('casefile')).map(({ value }) => decodeJson(value!) as ConfigurationSwitch)
+      const ways = switches.flatMap((one) =>
+        one.type === 'configuration-switch' ? [`${one.partition} ${one.previousDigest} ${one.digest}`] : [],
+      )
+      return new Set(ways).size >= of.changes * 2
+    },
+    { instead: async () => worker.stderr.slice(-1_500) },
+  )
   expect((await worker.terminate()).code, worker.stderr).toBe(0)
 }
 

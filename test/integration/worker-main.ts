@@ -10,7 +10,7 @@ import { stageNames } from '../../stream/topology.ts'
 
 const [path, cadence = '{}'] = process.argv.slice(2)
 const write = (line: string): void => void process.stderr.write(line)
-const worker = await startWorker({
+const starting = startWorker({
   loaded: await loadConfig({ path, readFile: (file) => readFile(file, 'utf8') }),
   roles: stageNames,
   telemetry: createTelemetry({ log: 'json', level: 'info', write }),
@@ -22,7 +22,9 @@ const worker = await startWorker({
     process.exit(error.exitCode)
   },
 })
-process.on('SIGTERM', () => void worker.stop().then(() => process.exit(0)))
+// also one that is still starting stops in order
+process.on('SIGTERM', () => void starting.then((worker) => worker.stop()).then(() => process.exit(0)))
+const worker = await starting
 const watch = setInterval(() => {
   if (!worker.ready) return
   clearInterval(watch)
