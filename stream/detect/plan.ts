@@ -52,7 +52,6 @@ export interface Plan {
   /** How long an alarm of a running statistic votes. */
   readonly holdMs: number
   readonly forgetAfterMs: number
-  /** Of one tenant, in one task. */
   /** Entities of a tenant in one scope of completeness, over all tasks. */
   entitiesMax(tenant: string): number
   /** Quiet slides that the rolling baseline holds. */

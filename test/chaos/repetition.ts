@@ -4,10 +4,9 @@
  * once for each. An outbox goes to a partition in one piece, so each stop and each lost answer explains one stretch of
  * repeated records without a gap in a partition, no longer than an outbox. Where there was neither, nothing is explained.
  */
+import { outboxMax } from '../../stream/io/kafka/fold.ts'
 import type { Repetition } from './verdict.ts'
 
-/** Records that wait at most before they are sent (`stream/io/kafka/fold.ts`); the last step may add some. */
-const outboxMax = 2_000
 /** Answers that one change of the weather swallows at most (`weather.ts`), all of one partition in the worst case. */
 const answersLostMax = 5
 

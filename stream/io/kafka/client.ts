@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { SentinelError } from '../../errors.ts'
 import { registerCodecs } from './codecs.ts'
-import { installRecordSetDecoder } from './record-set.ts'
+import { installFetchDecoder } from './fetch-decoder.ts'
 
 export type { Kafka }
 
@@ -36,7 +36,7 @@ export type KafkaLog = (level: 'error' | 'warn' | 'info', text: string) => void
 export function createKafka(connection: KafkaConnection, log: KafkaLog): Kafka {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
   registerCodecs()
-  installRecordSetDecoder()
+  installFetchDecoder()
   return new Kafka({
     clientId: connection.clientId,
     brokers: [...connection.brokers],

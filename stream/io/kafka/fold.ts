@@ -10,7 +10,7 @@ import type { RecordProducer } from './producer.ts'
 import type { BatchContext } from './stage-consumer.ts'
 
 /** Emissions are sent when so many wait, so that a burst is not held in memory whole. */
-const outboxMax = 2_000
+export const outboxMax = 2_000
 const retryDelayMs = 200
 
 type Runner = IngestRunner | JudgingRunner

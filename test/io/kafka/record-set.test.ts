@@ -6,8 +6,9 @@ import { CompressionCodecs } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { whyRefused } from '../../../stream/contract/refused-record.ts'
 import { BATCH_BYTES_MAX, registerCodecs } from '../../../stream/io/kafka/codecs.ts'
+import { installFetchDecoder, markAborted } from '../../../stream/io/kafka/fetch-decoder.ts'
 import { toLogRecord } from '../../../stream/io/kafka/record.ts'
-import { decodeRecordSet, installRecordSetDecoder, markAborted } from '../../../stream/io/kafka/record-set.ts'
+import { decodeRecordSet } from '../../../stream/io/kafka/record-set.ts'
 
 registerCodecs()
 
@@ -352,9 +353,9 @@ describe('the bound of a response', () => {
 describe('the decoder', () => {
   it('takes the place of that of KafkaJS once, and leaves older formats to it', async () => {
     const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
-    installRecordSetDecoder()
+    installFetchDecoder()
     const decode = require(path)
-    installRecordSetDecoder()
+    installFetchDecoder()
     expect(require(path)).toBe(decode)
     const whole = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
     const response = (set: Buffer) => new Decoder(new Encoder().writeInt32(set.length).writeBuffer(set).buffer)
