@@ -29,9 +29,10 @@ describe.skipIf(servicesMissing)('two partitions a day apart', { timeout: 240_00
     const bounded = await worked(await sourceWorld({ maxSkew: '1m' }), input)
     const boundless = await worked(await sourceWorld({ maxSkew: '10d' }), input)
     // the panes of the one ahead that stand before the last of the one behind, of all that it has
-    // of its four fetches one is handed over before the other partition has a watermark
-    expect(bounded.aheadShare).toBeLessThan(0.4)
-    expect(boundless.aheadShare).toBeGreaterThan(0.5)
+    // of its sixteen fetches one or two are handed over before the other partition has a watermark; without a bound the
+    // two go side by side, however the broker shares its answers out
+    expect(bounded.aheadShare).toBeLessThan(0.15)
+    expect(boundless.aheadShare).toBeGreaterThan(0.3)
   })
 })
 
@@ -83,9 +84,9 @@ async function findings(world: World): Promise<Finding[]> {
 
 const line = (record: object): Uint8Array => Buffer.from(JSON.stringify(record))
 
-/** 12,000 records of one service over 400 s: several fetches. */
+/** 48,000 records of one service over 1,600 s: many fetches. */
 function steady(partition: number, fromMs: number): SourceInput[] {
-  return Array.from({ length: 12_000 }, (_, index) => ({
+  return Array.from({ length: 48_000 }, (_, index) => ({
     source: 'logs',
     partition,
     value: line({ time: fromMs + Math.floor(index / 30) * 1_000, service: 'order', level: 'info', duration_ms: 50 }),
