@@ -157,7 +157,7 @@ launch() { # port
         users+=(--add-scram "$mechanism=[name=scram,password=$(user_password scram)]")
       done
     fi
-    "${kafka[@]}" kafka.tools.StorageTool format -t MkU3OEVBNTcwNTJENDM2Qk -c "$dir/server.properties" "${users[@]}" > "$dir/format.log" 2>&1 ||
+    "${kafka[@]}" kafka.tools.StorageTool format --ignore-formatted -t MkU3OEVBNTcwNTJENDM2Qk -c "$dir/server.properties" "${users[@]}" > "$dir/format.log" 2>&1 ||
       { cat "$dir/format.log" >&2; die "the data folder $dir could not be set up"; }
   fi
   echo "127.0.0.1:$1" > "$dir/address"

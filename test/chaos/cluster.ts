@@ -3,7 +3,7 @@
  * and a database, of its own folders and ports, each behind a proxy. The harness itself goes past the proxies.
  */
 import { execFile } from 'node:child_process'
-import { readFile, rm } from 'node:fs/promises'
+import { mkdir, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,16 +18,27 @@ export interface ClusterOptions {
   /** Two brokers with their proxies; else one, plain. */
   readonly brokers: 1 | 2
   readonly report: (line: string) => void
+  /** Each broker has a disk of this size (MiB), in memory. Needs root. */
+  readonly diskMb?: number
 }
 
 /** One process of Kafka, by `kafka.sh`. */
 class Broker {
   readonly port: number
+  /** Folder of a file system that nothing else is on. */
+  readonly disk: string | undefined
   private readonly environment: NodeJS.ProcessEnv
   private readonly folder: string
 
-  constructor(options: { folder: string; port: number; properties: readonly string[]; heapMb: number }) {
+  constructor(options: {
+    folder: string
+    port: number
+    properties: readonly string[]
+    heapMb: number
+    disk?: string | undefined
+  }) {
     this.port = options.port
+    this.disk = options.disk
     this.folder = options.folder
     this.environment = {
       ...process.env,
@@ -49,8 +60,13 @@ class Broker {
   }
 
   async kill(): Promise<void> {
+    process.kill(await this.pid(), 'SIGKILL')
+    await this.ended()
+  }
+
+  /** Waits until it is gone. */
+  async ended(): Promise<void> {
     const pid = await this.pid()
-    process.kill(pid, 'SIGKILL')
     while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 50))
   }
 
@@ -83,12 +99,15 @@ export interface Cluster {
   stop(): Promise<void>
 }
 
-export async function startCluster({ brokers: count, report }: ClusterOptions): Promise<Cluster> {
-  const base = join(tmpdir(), `sentinel-chaos-${process.pid}`)
+/** Clusters that this process has started. */
+let clusters = 0
+
+export async function startCluster({ brokers: count, report, diskMb }: ClusterOptions): Promise<Cluster> {
+  const base = join(tmpdir(), `sentinel-chaos-${process.pid}-${++clusters}`)
   const began: (() => Promise<unknown>)[] = []
   try {
     report(`starting ${count} broker${count === 1 ? '' : 's'} and a database of their own`)
-    const { brokers, proxies, bootstrap, direct } = await startBrokers(count, base, began)
+    const { brokers, proxies, bootstrap, direct } = await startBrokers({ count, base, diskMb }, began)
     const database = await startOwnDatabase(began)
     const databaseProxy = await TcpProxy.start({ host: '127.0.0.1', port: database.port })
     began.push(() => databaseProxy.stop())
@@ -115,7 +134,19 @@ async function unwind(began: (() => Promise<unknown>)[]): Promise<void> {
   for (const end of began.splice(0).reverse()) await end().catch(() => {})
 }
 
-async function startBrokers(count: 1 | 2, base: string, began: (() => Promise<unknown>)[]) {
+/** A file system of its own. @returns its folder */
+async function mountDisk(folder: string, mb: number, began: (() => Promise<unknown>)[]): Promise<string> {
+  await mkdir(folder, { recursive: true })
+  began.push(() => rm(folder, { recursive: true, force: true }))
+  await run('mount', ['-t', 'tmpfs', '-o', `size=${mb}m`, 'tmpfs', folder])
+  began.push(() => run('umount', ['-l', folder]))
+  return folder
+}
+
+async function startBrokers(
+  { count, base, diskMb }: { count: 1 | 2; base: string; diskMb: number | undefined },
+  began: (() => Promise<unknown>)[],
+) {
   // the script takes the port + 1000 for a controller of its own
   const [controllerPort, ...ports] = await freePorts(1 + 2 * count)
   const quorum = [`controller.quorum.voters=100@127.0.0.1:${controllerPort}`]
@@ -138,8 +169,10 @@ async function startBrokers(count: 1 | 2, base: string, began: (() => Promise<un
     const [inside, outside] = [ports[2 * index]!, ports[2 * index + 1]!]
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port: outside })
     began.push(() => proxy.stop())
+    const folder = `${base}-broker-${index + 1}`
+    const disk = diskMb === undefined ? undefined : await mountDisk(`${folder}-disk`, diskMb, began)
     const broker = new Broker({
-      folder: `${base}-broker-${index + 1}`,
+      folder,
       port: inside,
       heapMb: 384,
       properties: [
@@ -155,7 +188,9 @@ async function startBrokers(count: 1 | 2, base: string, began: (() => Promise<un
         'auto.leader.rebalance.enable=true',
         'leader.imbalance.check.interval.seconds=5',
         ...quorum,
+        ...(disk === undefined ? [] : [`log.dirs=${disk}/data`]),
       ],
+      disk,
     })
     await broker.start()
     began.push(() => broker.stop())

@@ -1,4 +1,6 @@
 /** What brokers, topics and the database do to a running worker, one thing at a time. */
+import { open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { brokerTopic } from '../../stream/contract/topics.ts'
 import { createKafka } from '../../stream/io/kafka/client.ts'
@@ -25,8 +27,8 @@ afterEach(() => {
   for (const proxy of [cluster.databaseProxy, ...cluster.brokerProxies]) proxy.heal()
 })
 
-async function started(seed: number): Promise<Group> {
-  const { direct, environment, replicationFactor } = cluster
+async function started(seed: number, on: Cluster = cluster): Promise<Group> {
+  const { direct, environment, replicationFactor } = on
   const group = await Group.create({ seed, workerFile, direct, environment, replicationFactor, idle: false, speed: 20 })
   onTestFinished(() => group.remove())
   return group
@@ -44,6 +46,25 @@ async function until(what: string, holds: () => Promise<boolean>): Promise<void>
     if (performance.now() > untilMs) throw new Error(`waited ${patienceMs / 1000} s for ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 200))
   }
+}
+
+/** Appends until its disk is full, then leaves it so for a moment: what else is on it gives some back now and then. */
+async function fill(path: string): Promise<void> {
+  const file = await open(path, 'a')
+  try {
+    for (const bytes of [1 << 20, 1 << 12]) {
+      const zeros = Buffer.alloc(bytes)
+      while (await file.write(zeros).then(({ bytesWritten }) => bytesWritten === bytes, noSpace)) {}
+    }
+  } finally {
+    await file.close()
+  }
+  await new Promise((resolve) => setTimeout(resolve, 100))
+}
+
+function noSpace(error: NodeJS.ErrnoException): false {
+  if (error.code === 'ENOSPC') return false
+  throw error
 }
 
 async function ready(worker: WorkerProcess): Promise<void> {
@@ -234,6 +255,34 @@ describe('a worker', { timeout: 600_000 + outageMs }, () => {
     for (const other of others) expect((await other.terminate()).code, other.tail()).toBe(0)
     await fed(group, 600)
     expect((await first.terminate()).code, first.tail()).toBe(0)
+    await isAsUndisturbed(group)
+  })
+})
+
+describe('a worker whose only broker has a full disk', { timeout: 600_000 }, () => {
+  it.skipIf(process.getuid?.() !== 0)('waits for it, and loses and repeats nothing', async () => {
+    const full = await startCluster({ brokers: 1, diskMb: 256, report: (line) => console.log(`chaos: ${line}`) })
+    onTestFinished(() => full.stop(), 60_000)
+    const [broker] = full.brokers
+    const group = await started(9, full)
+    const worker = owned(group.worker())
+    await ready(worker)
+    group.feed()
+    await fed(group, 800)
+    await until('measurements', async () => (await group.count('measurements')) > 0)
+    const before = await group.count('measurements')
+    const ballast = join(broker!.disk!, 'ballast')
+    group.allow(4_000)
+    // a broker that can write to none of its disks ends itself
+    const ended = broker!.ended()
+    while (!(await Promise.race([ended.then(() => true), fill(ballast).then(() => false)])));
+    await new Promise((resolve) => setTimeout(resolve, 5_000))
+    await rm(ballast)
+    await broker!.start(true)
+    await until('work to go on', async () => (await group.count('measurements')) > before)
+    expect(worker.hasEnded, worker.tail()).toBe(false)
+    await until('all records to be sent', async () => group.sent >= 4_800)
+    await worker.terminate()
     await isAsUndisturbed(group)
   })
 })
