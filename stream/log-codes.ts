@@ -6,6 +6,7 @@ export const events = {
   STARTED: 'The process runs its stages.',
   STOPPING: 'The process drains and leaves; the message says why.',
   STOPPED: 'Everything was stored and left.',
+  CONFIGURATION_DOUBTFUL: 'The configuration says something that is probably not meant; the message says what.',
   COMPONENT_READY: 'A component (broker, database, a stage) is ready.',
   COMPONENT_NOT_READY: 'A component is not ready; the message says why.',
   MIGRATED: 'The tables were looked at, and brought up to date.',

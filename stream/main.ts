@@ -13,6 +13,7 @@ const terminal = createTerminal({
   output: process.stdout,
   errorOutput: process.stderr,
   input: process.stdin,
+  interrupt: () => process.kill(process.pid, 'SIGINT'),
   wishes: terminalWishes(processEnvironment()),
 })
 

@@ -89,17 +89,20 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     'kind',
   )
   // a counter that appears with 1 has not increased: what alerts look at stands at 0 from the start
-  for (const stage of stageNames) pipelineEvents.inc({ stage, kind: 'offset-reset' }, 0)
+  for (const stage of stageNames) {
+    pipelineEvents.inc({ stage, kind: 'offset-reset' }, 0)
+    pipelineEvents.inc({ stage, kind: 'failed' }, 0)
+  }
   const watermarks = new Watermarks(registry, now)
   const checkpointAge = new Ages(registry, {
     name: 'sentinel_checkpoint_age_seconds',
-    help: 'Since the last checkpoint of a task was stored',
+    help: 'Since the last checkpoint of a task was stored, or since the task was assigned where none was yet',
     labelNames: ['task'],
     now,
   })
   const sinkDelay = new Ages(registry, {
     name: 'sentinel_sink_delay_seconds',
-    help: 'Age of the newest stored record of a partition, 0 where everything is stored',
+    help: 'Age of the newest stored record of a partition, or for how long the first after it was seen to wait; 0 where everything is stored',
     labelNames: ['topic', 'partition'],
     now,
   })
@@ -183,16 +186,20 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     },
     outbox: (at: { stage: string; task: string }, records: number): void => outbox.set(at, records),
     entities: (task: string, count: number): void => entities.set({ task }, count),
-    unstored(task: string, state: { records: number; isWaiting: boolean }): void {
+    unstored(task: string, state: { records: number; isWaiting: boolean; checkpointedAtMs: number }): void {
+      checkpointAge.set({ task }, state.checkpointedAtMs)
       unstored.set({ task }, state.records)
       backPressure.set({ task }, state.isWaiting ? 1 : 0)
     },
     checkpointStored(task: string, bytes: number): void {
-      checkpointAge.set({ task }, now())
       checkpointBytes.set({ task }, bytes)
     },
     sinkAt({ topic, partition, newestMs }: { topic: string; partition: number; newestMs: number | null }): void {
       sinkDelay.set({ topic, partition }, newestMs)
+    },
+    /** Something is left to store: where nothing was a moment ago, its wait begins. */
+    sinkWaits(at: { topic: string; partition: number }): void {
+      if (sinkDelay.get(at) === null) sinkDelay.set(at, now())
     },
     /** A partition that this process reads no more: another tells of it. */
     partitionLost(at: { stage: string; topic: string; partition: number }): void {
@@ -267,6 +274,11 @@ class Ages<L extends string> {
     this.#times.set(JSON.stringify(Object.values(labels)), { labels, sinceMs })
   }
 
+  /** @returns null where there is none, and where it shows 0 */
+  get(labels: Record<L, string | number>): number | null {
+    return this.#times.get(JSON.stringify(Object.values(labels)))?.sinceMs ?? null
+  }
+
   remove(labels: Record<L, string | number>): void {
     this.#times.delete(JSON.stringify(Object.values(labels)))
   }
@@ -282,7 +294,7 @@ class Watermarks {
     const labelNames = ['stage', 'task'] as const
     const registers = [registry]
     this.#gauge = new Gauge({
-      name: 'sentinel_watermark_seconds',
+      name: 'sentinel_watermark_timestamp_seconds',
       help: 'Event time up to which a task has taken everything (Unix time)',
       labelNames,
       registers,

@@ -5,9 +5,8 @@ import { ownedTopics, type StageName, stageNames, topology } from './topology.ts
 export interface Permission {
   readonly resource: 'topic' | 'group'
   readonly name: string
-  readonly pattern: 'literal' | 'prefixed'
   /** Read and Write allow Describe as well. */
-  readonly operation: 'Read' | 'Write' | 'Describe' | 'Delete'
+  readonly operation: 'Read' | 'Write' | 'Describe'
   /** What it is for, in a few words. */
   readonly use: string
 }
@@ -20,9 +19,6 @@ export interface PermissionsOf {
   /** Stages that the process runs; all of them where absent. */
   readonly roles?: readonly StageName[]
 }
-
-/** Short-lived groups by which parts of topics are read: at a start, by `replay`, `audit verify` and `doctor`. */
-export const readerGroupPrefix = 'sentinel-reader-'
 
 /** Every worker reads the first record of these, and writes it where there is none. */
 const withFirstRecord: readonly TopicName[] = ['panes', 'casefile']
@@ -37,7 +33,7 @@ export function workerPermissions(options: PermissionsOf): Permission[] {
     found.set(key, known === undefined ? permission : { ...known, use: `${known.use}; ${permission.use}` })
   }
   const topic = (name: string, operation: Permission['operation'], use: string) =>
-    add({ resource: 'topic', name, pattern: 'literal', operation, use })
+    add({ resource: 'topic', name, operation, use })
   const ours = (name: TopicName, operation: Permission['operation'], use: string) =>
     topic(brokerTopic(name, prefix), operation, use)
 
@@ -56,7 +52,6 @@ export function workerPermissions(options: PermissionsOf): Permission[] {
     add({
       resource: 'group',
       name: `${prefix}${groupPrefix}.${stage}`,
-      pattern: 'literal',
       operation: 'Read',
       use: `consumers of ${stage}`,
     })
@@ -70,17 +65,13 @@ export function workerPermissions(options: PermissionsOf): Permission[] {
   for (const name of topicNames) {
     if (!allowed.has(brokerTopic(name, prefix))) ours(name, 'Describe', 'a start looks whether it is there')
   }
-  const reader = { resource: 'group', name: readerGroupPrefix, pattern: 'prefixed' } as const
-  add({ ...reader, operation: 'Read', use: 'short-lived readers of parts of topics' })
-  add({ ...reader, operation: 'Delete', use: 'readers leave no group behind; without it groups go by themselves' })
   return [...found.values()]
 }
 
 /** A permission as Kafka's own tool grants it. */
 export function kafkaAclsCommand(permission: Permission, principal: string): string {
-  const { resource, name, pattern, operation } = permission
-  const prefixed = pattern === 'prefixed' ? ' --resource-pattern-type prefixed' : ''
-  return `kafka-acls.sh --bootstrap-server "$BROKER" --command-config admin.properties --add --allow-principal ${quoted(principal)} --operation ${operation} --${resource} ${quoted(name)}${prefixed}`
+  const { resource, name, operation } = permission
+  return `kafka-acls.sh --bootstrap-server "$BROKER" --command-config admin.properties --add --allow-principal ${quoted(principal)} --operation ${operation} --${resource} ${quoted(name)}`
 }
 
 function quoted(text: string): string {

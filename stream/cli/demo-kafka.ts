@@ -1,4 +1,5 @@
 /** The demo's story on a real broker and database: the worker as it runs in production, and its API. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { CommandResult } from '../contract/case.ts'
 import type { Command, Incident, Remediation } from '../contract/incident.ts'
 import { brokerTopic } from '../contract/topics.ts'
@@ -24,14 +25,16 @@ export async function createKafkaDemo(options: {
   incidents: ReadonlyMap<string, Incident>
   commands: readonly Command[]
   failed: () => SentinelError | undefined
+  signal: AbortSignal
 }): Promise<KafkaDemo> {
-  const { worker, prefix } = options
+  const { worker, prefix, signal } = options
   const producer = new RawProducer(worker.kafka)
   await producer.connect()
   const api = createApiClient({ url: worker.api.url, token: worker.token ?? '' })
   const check = () => {
     const error = options.failed()
     if (error !== undefined) throw error
+    signal.throwIfAborted()
   }
   return {
     async produce(records: readonly SimulatedRecord[]) {
@@ -51,7 +54,7 @@ export async function createKafkaDemo(options: {
             `The pipeline stands at ${at} and does not reach ${new Date(untilMs).toISOString()}.`,
           )
         }
-        await new Promise((resolve) => setTimeout(resolve, pollMs))
+        await pause(pollMs, undefined, { signal })
         frontierMs = worker.pipeline.frontierMs
       }
     },
@@ -65,7 +68,7 @@ export async function createKafkaDemo(options: {
         } catch (error) {
           // the proposal reaches the store a moment after it was made
           if (!(error instanceof SentinelError && error.code === 'NOT_FOUND' && triesLeft > 0)) throw error
-          await new Promise((resolve) => setTimeout(resolve, 200))
+          await pause(200, undefined, { signal })
         }
       }
     },
@@ -75,7 +78,7 @@ export async function createKafkaDemo(options: {
     },
     async moment() {
       check()
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      await pause(200, undefined, { signal })
     },
     stop: () => producer.disconnect(),
   }

@@ -1,4 +1,5 @@
 /** The demo's story on the log in memory: nothing is installed, nothing is kept. */
+import { setTimeout as pause, setImmediate as turn } from 'node:timers/promises'
 import { type CommandResult, type Decision, signedPart } from '../contract/case.ts'
 import { encode } from '../contract/encoding.ts'
 import { idOf } from '../contract/id.ts'
@@ -25,6 +26,7 @@ const tickEveryMs = 10_000
 /**
  * @param options.clock wall clock in ms: append times, expiry
  * @param options.observe sees every record that leaves a task
+ * @param options.signal ends what waits
  */
 export function createMemoryDemo(options: {
   pipeline: Pipeline
@@ -33,6 +35,7 @@ export function createMemoryDemo(options: {
   clock: () => number
   key?: SigningKey
   observe?: (record: OutgoingRecord) => void
+  signal?: AbortSignal
 }): MemoryDemo {
   const { clock, partitions } = options
   const key = options.key ?? makeSigningKey()
@@ -82,6 +85,8 @@ export function createMemoryDemo(options: {
         local.log.append(local.sourceTopic(topic), partition, { key: null, value })
       }
       pump()
+      // nothing else here waits for anything: without it no signal would be heard
+      await turn()
     },
     async settled() {
       pump()
@@ -111,7 +116,7 @@ export function createMemoryDemo(options: {
       pump()
     },
     async moment() {
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await pause(100, undefined, options.signal === undefined ? {} : { signal: options.signal })
       pump()
     },
     async stop() {},

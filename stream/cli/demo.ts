@@ -5,17 +5,19 @@ import { provideServices, type Services } from '../../deploy/local/services.ts'
 import { type LoadedConfig, loadConfig } from '../config.ts'
 import type { Command, Incident } from '../contract/incident.ts'
 import { brokerTopic } from '../contract/topics.ts'
-import type { SentinelError } from '../errors.ts'
+import { SentinelError } from '../errors.ts'
 import { createKafka } from '../io/kafka/client.ts'
-import { withAdmin } from '../io/kafka/topics.ts'
-import { type Narrator, playStory, type StoryOutcome, type StoryPort } from '../simulate/story.ts'
+import { createTopics, withAdmin } from '../io/kafka/topics.ts'
+import { playStory, type StoryOptions, type StoryOutcome, type StoryPort } from '../simulate/story.ts'
 import { createTelemetry } from '../telemetry.ts'
 import { stageNames } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
+import { cleanDemos, demoNames, demosFolder } from './demo-clean.ts'
 import { demoBehindMs, demoConfiguration, demoPartitions } from './demo-configuration.ts'
 import { createKafkaDemo } from './demo-kafka.ts'
 import { createMemoryDemo } from './demo-memory.ts'
+import { createNarrator, type NarratorOptions } from './demo-narrator.ts'
 import { packageFile } from './package-file.ts'
 import type { Terminal } from './terminal.ts'
 import { startWorker, type Worker } from './worker.ts'
@@ -35,6 +37,10 @@ const flags = {
     max: 65_535,
     description: 'Port of the API; 0 takes a free one',
   },
+  clean: {
+    type: 'boolean',
+    description: 'Remove what the demos started from this folder left, instead of playing one',
+  },
   stay: { type: 'boolean', description: 'Leave the worker and its API running at the end, until Ctrl-C' },
 } as const
 
@@ -45,70 +51,112 @@ export const demo = defineCommand({
   description:
     'Starts or finds Apache Kafka and TimescaleDB, then plays two quiet days of five services and one model, an hour in ' +
     "which payment's connection pool is exhausted and a feature of the model drifts, and the recovery. It asks you to " +
-    'approve what it proposes; event time stands still while it waits. Each run has topics and tables of its own.',
+    'approve what it proposes; event time stands still while it waits. Each run has topics, tables and a folder of its own, ' +
+    'which stay for the commands that it names at the end; --clean removes those of all ended runs.',
   flags,
   positionals: [],
   examples: [
     { line: 'sentinel demo', what: 'with questions' },
     { line: 'sentinel demo --yes', what: 'for machines: approves everything' },
     { line: 'sentinel demo --memory --yes', what: 'without any service' },
+    { line: 'sentinel demo --clean', what: 'afterwards' },
   ],
-  exitCodes: { 1: 'the story did not go as it should: an incident too many, or one missing' },
+  exitCodes: {
+    1: 'the story did not go as it should: an incident too many, or one missing; with --clean: something was left',
+  },
   run,
 })
 
 async function run({ flags: given, terminal, signal }: CommandContext<typeof flags>): Promise<number> {
+  if (given.clean) return cleanDemos(terminal)
+  const stopped = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => {
+      // a question that waits gives way first
+      setImmediate(() => terminal.note('Stopping.'))
+      reject(signal.reason)
+    })
+  })
+  stopped.catch(() => {}) // it may come when nothing waits for it
   const startedMs = performance.now()
-  const services = given.memory
-    ? null
-    : await provideServices({ allowMemory: true, keep: true, report: (line) => terminal.note(line) })
-  if (services !== null) {
-    terminal.note(services.kafka.how)
-    if (services.postgres !== undefined) terminal.note(services.postgres.how)
+  try {
+    const outcome = await play({ given, terminal, signal, stopped })
+    terminal.print()
+    terminal.print(
+      `${outcome.records.toLocaleString('en')} records in ${((performance.now() - startedMs) / 1000).toFixed(0)} s.`,
+    )
+    return verdictOf(outcome, terminal)
+  } catch (error) {
+    if (!signal.aborted) throw error
+    return interruptedCode
   }
-  const narrator = createNarrator(terminal, given.yes, signal)
-  // event time ends about now, so that what is stored lies inside every retention
-  const storyStartMs = Math.floor(Date.now() / hourMs) * hourMs - 2 * dayMs - 6 * hourMs
-  const story = { seed: given.seed, startMs: storyStartMs, partitions: demoPartitions, behindMs: demoBehindMs }
-  const play = async (port: StoryPort) => playStory(port, narrator, story)
-  const isMemory = services === null || 'memory' in services.kafka || services.postgres === undefined
-  const outcome = isMemory
-    ? await inMemory(given.seed, play)
-    : await onKafka({ services, given, terminal, play, signal, storyStartMs })
-  await services?.stop()
-  terminal.print()
-  terminal.print(
-    `${outcome.records.toLocaleString('en')} records in ${((performance.now() - startedMs) / 1000).toFixed(0)} s.`,
-  )
-  return verdictOf(outcome, terminal)
 }
 
-async function inMemory(seed: number, play: (port: StoryPort) => Promise<StoryOutcome>): Promise<StoryOutcome> {
-  const { config, digests } = await demoConfig({ prefix: '', schema: `demo_${seed}`, port: 0 })
+const interruptedCode = 130
+
+interface Started {
+  readonly given: CommandContext<typeof flags>['flags']
+  readonly terminal: Terminal
+  readonly signal: AbortSignal
+  /** Rejects when the demo is told to stop. */
+  readonly stopped: Promise<never>
+}
+
+async function play(started: Started): Promise<StoryOutcome> {
+  const { given, terminal, stopped } = started
+  if (given.memory) return inMemory(started)
+  // what they start goes on when the demo ends, so nothing is to be ended here
+  const services = await Promise.race([
+    provideServices({ allowMemory: true, keep: true, report: (line) => terminal.note(line) }),
+    stopped,
+  ])
+  terminal.note(services.kafka.how)
+  if (services.postgres !== undefined) terminal.note(services.postgres.how)
+  const isMemory = 'memory' in services.kafka || services.postgres === undefined
+  return isMemory ? inMemory(started) : onKafka(services, started)
+}
+
+function storyOptions({ given, signal }: Started): StoryOptions {
+  // event time ends about now, so that what is stored lies inside every retention
+  const startMs = Math.floor(Date.now() / hourMs) * hourMs - 2 * dayMs - 6 * hourMs
+  return { seed: given.seed, startMs, partitions: demoPartitions, behindMs: demoBehindMs, signal }
+}
+
+/** @throws USAGE where nobody could answer: there is no API here */
+async function inMemory(started: Started): Promise<StoryOutcome> {
+  const { given, terminal, signal } = started
+  if (!given.yes && !terminal.canAsk) {
+    const text = 'Nobody can answer here: standard input is no terminal, and in memory there is no API. Add --yes.'
+    throw new SentinelError('USAGE', text)
+  }
+  const { config, digests } = await demoConfig({ prefix: '', schema: `demo_${given.seed}`, port: 0 })
   const port = createMemoryDemo({
     pipeline: { sources: config.sources, detect: config.detect, respond: config.respond, digests },
     partitions: config.topics.partitions,
     sourcePartitions: demoPartitions,
     clock: Date.now,
+    signal,
   })
-  return play(port)
+  return told(port, started, null)
 }
 
-async function onKafka(options: {
-  services: Services
-  given: { port: number; stay: boolean }
-  terminal: Terminal
-  play: (port: StoryPort) => Promise<StoryOutcome>
-  signal: AbortSignal
-  storyStartMs: number
-}): Promise<StoryOutcome> {
-  const { services, terminal, signal, given } = options
-  const name = new Date().toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_').toLowerCase()
-  const prefix = `demo-${name}.`
-  const folder = join('.sentinel', `demo-${name}`)
+/** @param elsewhere the command by which another terminal answers; null where there is no API */
+async function told(port: StoryPort, started: Started, elsewhere: NarratorOptions['elsewhere']): Promise<StoryOutcome> {
+  const { given, terminal, signal } = started
+  const narrator = createNarrator({ terminal, yes: given.yes, elsewhere, signal })
+  try {
+    return await playStory(port, narrator, storyOptions(started))
+  } finally {
+    narrator.finish()
+  }
+}
+
+async function onKafka(services: Services, started: Started): Promise<StoryOutcome> {
+  const { given, terminal, signal } = started
+  const { name, prefix, schema } = demoNames(Date.now())
+  const folder = join(demosFolder, name)
   const brokers = 'brokers' in services.kafka ? services.kafka.brokers : []
   const loaded = await demoConfig(
-    { prefix, schema: `demo_${name}`, port: given.port, folder },
+    { prefix, schema, port: given.port, folder },
     { KAFKA_BROKERS: brokers.join(','), DATABASE_URL: services.postgres!.url },
   )
   const kafka = createKafka(kafkaConnection(loaded), () => {})
@@ -117,7 +165,7 @@ async function onKafka(options: {
       topic: `${prefix}${topic}`,
       numPartitions,
     }))
-    await admin.createTopics({ topics, waitForLeaders: true })
+    await createTopics(admin, topics)
   })
   const commands: Command[] = []
   const incidents = new Map<string, Incident>()
@@ -140,20 +188,35 @@ async function onKafka(options: {
     onFatal: (error) => {
       failure = error
     },
+    signal,
   })
   try {
-    const port = await createKafkaDemo({ worker, prefix, incidents, commands, failed: () => failure })
-    const outcome = await options.play(port)
-    await port.stop()
-    whereNext(terminal, { worker, prefix, brokers, services, folder })
+    const port = await createKafkaDemo({ worker, prefix, incidents, commands, failed: () => failure, signal })
+    const outcome = await told(port, started, approveElsewhere({ worker, folder, terminal })).finally(port.stop)
+    whereNext(terminal, { prefix, brokers, services, folder })
     if (given.stay && !signal.aborted) {
-      terminal.note('The worker goes on until Ctrl-C.')
+      terminal.note(`The worker and its API at ${worker.api.url} go on until Ctrl-C.`)
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
     }
     return outcome
   } finally {
     await worker.stop()
+    if (signal.aborted) {
+      terminal.note(`Stopped. This run left its topics, its tables and ${folder}. To remove them:`)
+      terminal.note(`  ${cleanCommand}`)
+    }
   }
+}
+
+const npmSentinel = 'npm run -s sentinel --'
+const cleanCommand = `${npmSentinel} demo --clean`
+
+/** The worker's token was printed to a person, otherwise it is in the folder. */
+function approveElsewhere(run: { worker: Worker; folder: string; terminal: Terminal }) {
+  const token = run.terminal.isInteractive ? 'SENTINEL_TOKEN=… ' : ''
+  const { worker, folder } = run
+  return (commandId: string) =>
+    `${token}${npmSentinel} approve ${commandId} --config ${folder}/sentinel.yaml --url ${worker.api.url}`
 }
 
 /** The demo's configuration; with a folder, it is kept there for the commands that look at the run afterwards. */
@@ -178,72 +241,9 @@ async function demoConfig(
   })
 }
 
-function createNarrator(terminal: Terminal, yes: boolean, signal: AbortSignal): Narrator {
-  let progress: ReturnType<Terminal['progress']> | undefined
-  return {
-    phase(text) {
-      progress?.finish()
-      progress = undefined
-      terminal.print()
-      terminal.print(terminal.style('bold', text))
-    },
-    progress(done, total) {
-      progress ??= terminal.progress({ label: 'event time', total: total / hourMs, unit: 'h' })
-      progress.update(done / hourMs)
-      if (done === total) progress.finish()
-    },
-    incident(incident, isNew) {
-      const change = isNew ? 'opened' : incident.change
-      const time = new Date(incident.updatedMs).toISOString().slice(11, 16)
-      const color = change === 'closed' ? 'green' : change === 'updated' ? 'dim' : 'red'
-      terminal.print(
-        `${time}  ${terminal.style(color, change.padEnd(9))} ${incident.severity.padEnd(8)} ${incident.title}`,
-      )
-      if (isNew) terminal.print(`       cause: ${incident.cause.explanation}`)
-      if (change === 'closed') terminal.print(`       ${incident.resolution}`)
-    },
-    say(text) {
-      terminal.print(`       ${text}`)
-    },
-    async ask({ proposal, policy }, _incident, answered) {
-      const parameters = Object.entries(proposal.parameters).map(([name, value]) => `${name}=${value}`)
-      terminal.print(
-        `       proposal: ${[proposal.action, proposal.target, ...parameters].join(' ')} (${policy.reasons.join('; ')})`,
-      )
-      if (yes) {
-        terminal.print('       approved: --yes')
-        return 'approve'
-      }
-      return askPerson(terminal, answered, signal)
-    },
-  }
-}
-
-/** Asks until there is an answer, here or elsewhere; where nobody can answer here, waits for elsewhere. */
-async function askPerson(
-  terminal: Terminal,
-  answered: () => Promise<boolean>,
-  signal: AbortSignal,
-): Promise<'approve' | 'reject' | null> {
-  const done = new AbortController()
-  const watch = setInterval(() => {
-    void answered().then((yes) => yes && done.abort())
-  }, 1_000)
-  try {
-    for (;;) {
-      const text = await terminal.ask('       approve? [y/n] ', AbortSignal.any([done.signal, signal]))
-      if (text === null) return null
-      if (/^y(es)?$/i.test(text)) return 'approve'
-      if (/^no?$/i.test(text)) return 'reject'
-    }
-  } finally {
-    clearInterval(watch)
-  }
-}
-
 function whereNext(
   terminal: Terminal,
-  run: { worker: Worker; prefix: string; brokers: readonly string[]; services: Services; folder: string },
+  run: { prefix: string; brokers: readonly string[]; services: Services; folder: string },
 ): void {
   const topic = brokerTopic('incidents', run.prefix)
   const [broker] = run.brokers
@@ -252,12 +252,10 @@ function whereNext(
   const lines = [
     ['incidents, downstream', `kcat -C -b ${broker} -t ${topic} -o beginning -e`],
     ['or', `kafka-console-consumer.sh --bootstrap-server ${broker} --topic ${topic} --from-beginning`],
-    [
-      'the same history again',
-      `KAFKA_BROKERS=${broker} npm run -s sentinel -- replay --live ${run.folder}/sentinel.yaml`,
-    ],
-    ['its audit', `KAFKA_BROKERS=${broker} npm run -s sentinel -- audit verify --config ${run.folder}/sentinel.yaml`],
-    ['your own topics', 'npm run -s sentinel -- run --help'],
+    ['the same history again', `KAFKA_BROKERS=${broker} ${npmSentinel} replay --live ${run.folder}/sentinel.yaml`],
+    ['its audit', `KAFKA_BROKERS=${broker} ${npmSentinel} audit verify --config ${run.folder}/sentinel.yaml`],
+    ['your own topics', `${npmSentinel} run --help`],
+    ['remove what demos left', cleanCommand],
     ...run.services.stopCommands.map((command) => ['stop the services', command]),
   ] as const
   for (const [what, line] of lines) terminal.print(`  ${what!.padEnd(24)}${line}`)

@@ -1,11 +1,13 @@
 import { nearest } from '../config/nearest.ts'
 import type { Config } from '../config.ts'
 import { brokerTopic, topicNames } from '../contract/topics.ts'
+import { checkAppendTime } from '../io/kafka/append-time.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
+import { onOneDisk } from '../io/kafka/in-sync.ts'
 import { described, missingPermissions } from '../io/kafka/refusal.ts'
 import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { createPool } from '../io/postgres/pool.ts'
-import { pingDatabase, timescaleSchema } from '../io/postgres/schema.ts'
+import { canReadTables, pingDatabase, timescaleSchema } from '../io/postgres/schema.ts'
 import { workerPermissions } from '../permissions.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
@@ -61,14 +63,18 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
         await check('sources', async () => {
           const names = config.sources.map(({ topic }) => topic).join(', ')
           throw new Error(
-            `none of the topics ${names} is there: nothing is read. Name yours under sources:, or make one: \`sentinel produce --create\``,
+            `none of the topics ${names} is there: nothing is read. Name yours under sources: in sentinel.yaml, or make one: ` +
+              `\`sentinel produce --file yours.ndjson --topic ${config.sources[0]!.topic} --create 1\` sends a file, ` +
+              '`sentinel simulate` sends simulated traffic',
           )
         })
       }
       for (const { name, topic, format } of config.sources) {
+        if (!existing.has(topic) && config.optionalSources.includes(name)) {
+          terminal.print(`${terminal.style('dim', 'none ')} source ${name}: not read, there is no topic ${topic}`)
+          continue
+        }
         await check(`source ${name}`, async () => {
-          if (!existing.has(topic) && config.optionalSources.includes(name))
-            return `not read: there is no topic ${topic}`
           if (!existing.has(topic)) throw new Error(missingTopic(topic, existing))
           const ranges = (await offsetRanges(admin, topic)) ?? []
           const records = ranges.reduce((sum, { low, high }) => sum + high - low, 0)
@@ -83,8 +89,25 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
       }
     })
   }
-  if (isUp) await check('permissions', () => lookAtPermissions(kafka, config))
-  const registry = openRegistry(loaded)
+  if (isUp) {
+    const { prefix } = config.topics
+    const existing = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
+    const missing = missingOurs(prefix, existing)
+    if (missing.length > 0 && missing.length < topicNames.length) {
+      await check('our topics', async () => {
+        throw new Error(
+          `${missing.join(', ')}: not there, or they may not be described, while others of ${prefix}sentinel.* are. ` +
+            '`sentinel topics --create` makes what is missing',
+        )
+      })
+    }
+    const casefile = brokerTopic('casefile', prefix)
+    if (existing.has(casefile)) await check('times of decisions', () => lookAtAppendTime(kafka, casefile))
+    await check('permissions', () => lookAtPermissions(kafka, config, existing))
+    const warning = await looseReplicas(kafka, prefix, existing)
+    if (warning !== null) terminal.print(`${terminal.style('yellow', 'warn ')} replicas: ${warning}`)
+  }
+  const registry = openRegistry(loaded, null)
   if (registry !== undefined) {
     await check('schema registry', async () => {
       const subjects = await registry.subjects()
@@ -102,7 +125,20 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
       await pool.end()
     }
   })
+  const readerUrl = loaded.secrets.databaseReaderUrl
+  if (readerUrl !== undefined) await check('database reader', () => lookAtReader(readerUrl, config.database.schema))
   return wrong === 0 ? 0 : 1
+}
+
+/** @throws SentinelError where what the API is asked could not be read by DATABASE_READER_URL */
+async function lookAtReader(url: string, schema: string): Promise<string> {
+  const pool = createPool({ url, variable: 'DATABASE_READER_URL', maxConnections: 1 })
+  try {
+    if (await canReadTables(pool, schema)) return 'the tables can be read'
+    return 'connected; the tables are not there yet, `sentinel migrate --reader-role` grants what it needs'
+  } finally {
+    await pool.end()
+  }
 }
 
 function missingTopic(topic: string, existing: ReadonlySet<string>): string {
@@ -111,23 +147,42 @@ function missingTopic(topic: string, existing: ReadonlySet<string>): string {
   return `there is no topic ${topic}, or it may not be described; ${hint}`
 }
 
+function missingOurs(prefix: string, existing: ReadonlySet<string>): string[] {
+  return topicNames.map((name) => brokerTopic(name, prefix)).filter((topic) => !existing.has(topic))
+}
+
+/** @returns what to change where a record of ours may lie on one disk alone; null where none may, or nobody can tell */
+async function looseReplicas(kafka: Kafka, prefix: string, existing: ReadonlySet<string>): Promise<string | null> {
+  const ours = topicNames.map((name) => brokerTopic(name, prefix)).filter((topic) => existing.has(topic))
+  const loose = await withAdmin(kafka, (admin) => onOneDisk(admin, ours)).catch(() => null)
+  if (loose === null || loose.length === 0) return null
+  return (
+    `min.insync.replicas is 1 on ${loose.join(', ')}: a record that was acknowledged may lie on one disk alone. ` +
+    'Set it to 2 (kafka-configs.sh --alter --add-config min.insync.replicas=2)'
+  )
+}
+
+function lookAtAppendTime(kafka: Kafka, topic: string): Promise<string> {
+  return withAdmin(kafka, async (admin) => {
+    return checkAppendTime(kafka, admin, { topic, ranges: (await offsetRanges(admin, topic)) ?? [] })
+  })
+}
+
 /** @throws Error that names every permission that is missing */
-async function lookAtPermissions(kafka: Kafka, config: Config): Promise<string> {
-  const existing = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
+async function lookAtPermissions(kafka: Kafka, config: Config, existing: ReadonlySet<string>): Promise<string> {
   const sources = config.sources.filter(({ topic }) => existing.has(topic)) // what is missing was told
   const needed = workerPermissions({
     prefix: config.topics.prefix,
     groupPrefix: config.kafka.groupPrefix,
     sources: sources.map(({ topic }) => topic),
   })
-  // before the first run ours are not there: whether they may be made shows then
-  const ours = new Set(topicNames.map((name) => brokerTopic(name, config.topics.prefix)))
-  const isFirst = ![...ours].some((topic) => existing.has(topic))
-  const looked = isFirst ? needed.filter(({ name }) => !ours.has(name)) : needed
+  // of a topic of ours that is not there, whether it may be made shows when a worker starts
+  const absent = new Set(missingOurs(config.topics.prefix, existing))
+  const looked = needed.filter(({ name }) => !absent.has(name))
   const missing = await missingPermissions(kafka, looked, existing)
   if (missing.length === 0) {
-    const writes = needed.filter(({ operation }) => operation === 'Write').length
-    return `${looked.length - (isFirst ? 0 : writes)} looked at, none missing; Write shows when a worker writes`
+    const writes = looked.filter(({ operation }) => operation === 'Write').length
+    return `${looked.length - writes} looked at, none missing; Write shows when a worker writes`
   }
   const text = missing.map((permission) => `${described(permission)} (${permission.use})`).join('; ')
   throw new Error(`missing: ${text}. \`sentinel topics --acls\` prints all that a worker needs`)

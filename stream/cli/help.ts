@@ -10,7 +10,7 @@ export const sharedExitCodes: Readonly<Record<number, string>> = {
   0: 'done',
   1: 'done, and the answer is no (a check that failed)',
   64: 'the command line is wrong',
-  65: 'the audit chain is broken',
+  65: 'the audit does not hold',
   66: 'an input is not there or cannot be read',
   69: 'Kafka, the database or the API is away',
   70: 'a broken rule of the log or of the program',

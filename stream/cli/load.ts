@@ -10,7 +10,7 @@ import { stateFolder } from './worker.ts'
 /** The configuration that a command was asked to use; what is probably not meant is said. */
 export async function load(context: {
   flags: { config: string | undefined }
-  terminal: Terminal
+  terminal: Pick<Terminal, 'warn'>
 }): Promise<LoadedConfig> {
   const { flags, terminal } = context
   const loaded = await loadConfig({ path: flags.config, readFile: (path) => readFile(path, 'utf8') })

@@ -1,5 +1,6 @@
 import { constants, createReadStream } from 'node:fs'
 import { access } from 'node:fs/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import { SentinelError } from '../errors.ts'
 import { formatOfFile, type ImportFormat, type ImportOptions, importFormats, importRows } from '../import/import.ts'
 import { createKafka } from '../io/kafka/client.ts'
@@ -84,7 +85,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
     progress.update(sent)
     if (given.rate === undefined) return
     const aheadMs = (sent / given.rate) * 1000 - (performance.now() - startedMs)
-    if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs))
+    if (aheadMs > 0) await pause(aheadMs, undefined, { signal }).catch(() => {})
   }
   try {
     const chunkSize =
@@ -148,21 +149,21 @@ async function topicPartitions(
   given: CommandContext<typeof flags>['flags'],
 ): Promise<number> {
   return withAdmin(kafka, async (admin) => {
-    const existing = await admin.listTopics()
-    if (!existing.includes(given.topic)) {
-      if (given.create === undefined)
-        throw new SentinelError(
-          'NOT_FOUND',
-          `There is no topic ${given.topic}. \`--create 1\` makes it with one partition.`,
-        )
-      await admin.createTopics({ topics: [{ topic: given.topic, numPartitions: given.create }], waitForLeaders: true })
+    const isThere = (await admin.listTopics()).includes(given.topic)
+    if (!isThere && given.create === undefined) {
+      const text = `There is no topic ${given.topic}. \`--create 1\` makes it with one partition.`
+      throw new SentinelError('NOT_FOUND', text)
     }
-    const count = (await offsetRanges(admin, given.topic))!.length
-    if (given.partition !== undefined && given.partition >= count)
-      throw new SentinelError(
-        'USAGE',
-        `--partition ${given.partition}: ${given.topic} has ${count} partitions, counted from 0`,
-      )
+    const count = isThere ? (await offsetRanges(admin, given.topic))!.length : given.create!
+    if (given.partition !== undefined && given.partition >= count) {
+      const partitions = count === 1 ? '1 partition' : `${count} partitions`
+      const has = isThere ? 'has' : 'would be made with'
+      const text = `--partition ${given.partition}: ${given.topic} ${has} ${partitions}, counted from 0`
+      throw new SentinelError('USAGE', text)
+    }
+    if (!isThere) {
+      await admin.createTopics({ topics: [{ topic: given.topic, numPartitions: count }], waitForLeaders: true })
+    }
     return count
   })
 }

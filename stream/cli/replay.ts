@@ -1,5 +1,4 @@
-import { readFile } from 'node:fs/promises'
-import { type LoadedConfig, loadConfig } from '../config.ts'
+import type { LoadedConfig } from '../config.ts'
 import type { Incident } from '../contract/incident.ts'
 import { SentinelError } from '../errors.ts'
 import { schemaIdOf } from '../ingest/decode/confluent.ts'
@@ -18,6 +17,7 @@ import { differenceOf } from '../runtime/replay-difference.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
 import { openRegistry } from './registry.ts'
+import { chooseConfigurations, nothingToReplay } from './replay-configurations.ts'
 import type { Terminal } from './terminal.ts'
 
 const flags = {
@@ -26,7 +26,8 @@ const flags = {
   live: {
     type: 'text',
     value: 'PATH',
-    description: 'The configuration in force (else SENTINEL_CONFIG, else sentinel.yaml)',
+    description:
+      'The configuration in force; else SENTINEL_CONFIG, else sentinel.yaml, else --config where the default topics do not exist',
   },
   'as-recorded': {
     type: 'boolean',
@@ -44,8 +45,8 @@ export const replay = defineCommand({
     'no topic, group or table of production is touched. Everything before --from only warms up. Recorded idle ' +
     'declarations and answers are applied where they stood. All of it runs under the live configuration as it is now; ' +
     'with --as-recorded it begins under the one that the live run began under, and goes over to others where that did: ' +
-    'their bodies come from the table configurations, so it takes DATABASE_URL. With --config naming another configuration than the live ' +
-    'one, both run, and the difference is shown: matched by what incidents are about and when.',
+    'their bodies come from the table configurations, so it takes DATABASE_URL. Here --config names another configuration than ' +
+    'the live one: both run, and the difference is shown, matched by what incidents are about and when.',
   flags,
   positionals: [],
   examples: [
@@ -55,6 +56,7 @@ export const replay = defineCommand({
       line: 'sentinel replay --from 2026-01-05T00:00:00Z --config other.yaml',
       what: 'what another configuration would change',
     },
+    { line: 'sentinel replay --live mine.yaml', what: 'where the configuration in force is another file' },
     { line: 'sentinel replay --json --config other.yaml', what: 'for a script' },
   ],
   run,
@@ -70,23 +72,25 @@ interface ReplayOutcome {
 
 async function run(context: CommandContext<typeof flags>): Promise<number> {
   const { flags: given, terminal, signal } = context
-  const read = (path: string) => readFile(path, 'utf8')
-  const live = await loadConfig({ path: given.live, readFile: read })
-  const other = given.config === undefined ? null : await loadConfig({ path: given.config, readFile: read })
+  const chosen = await chooseConfigurations(given, {
+    note: terminal.note,
+    topicsOf: (loaded) =>
+      withAdmin(
+        createKafka(kafkaConnection(loaded), () => {}),
+        (admin) => admin.listTopics(),
+      ),
+  })
+  const { live, other } = chosen
   const kafka = createKafka(kafkaConnection(live), () => {})
   const history = await withAdmin(kafka, (admin) =>
     readHistory(kafka, admin, { sources: live.config.sources, prefix: live.config.topics.prefix, withAnswers: true }),
   )
   const total = history.sources.reduce((sum, { from, to }) => sum + to - from, 0)
-  if (total === 0)
-    throw new SentinelError(
-      'NOT_FOUND',
-      'The source topics hold no records to replay. `sentinel topics` shows their offsets.',
-    )
+  if (total === 0) throw nothingToReplay(chosen, history)
   for (const gap of history.gaps) terminal.warn(`not comparable with the live run from the start: ${gap}`)
   const recorded = given['as-recorded'] === true ? await readRecorded(live, history) : null
   for (const gap of recorded?.gaps ?? []) terminal.warn(`not comparable with the live run: ${gap}`)
-  const registry = openRegistry(live)
+  const registry = openRegistry(live, null)
   const framed = framedTopics(live)
   const runs = [live, ...(other === null ? [] : [other])].map((loaded) =>
     startReplay(loaded, { history, isLive: loaded === live, recorded: loaded === live ? recorded : null, registry }),

@@ -1,8 +1,10 @@
-import type { SentinelError } from '../errors.ts'
-import { createTelemetry } from '../telemetry.ts'
+import type { LoadedConfig } from '../config.ts'
+import { SentinelError } from '../errors.ts'
+import { createTelemetry, type Telemetry } from '../telemetry.ts'
 import { type StageName, stageNames } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { load } from './load.ts'
+import type { Terminal } from './terminal.ts'
 import { startWorker } from './worker.ts'
 
 const flags = {
@@ -33,14 +35,40 @@ export const run = defineCommand({
 })
 
 async function runWorker(context: CommandContext<typeof flags>): Promise<number> {
-  const { terminal, signal, flags: given } = context
-  const loaded = await load(context)
-  const { level, format } = loaded.config.log
-  const telemetry = createTelemetry({
-    log: format === 'json' || (format === 'auto' && !terminal.isInteractive) ? 'json' : 'terminal',
-    level,
-    write: (line) => terminal.note(line.trimEnd()),
-  })
+  const { terminal } = context
+  let hasEnded = false
+  const write = (line: string) => {
+    if (!hasEnded) terminal.note(line.trimEnd())
+  }
+  let telemetry: Telemetry | undefined
+  let form = logForm(terminal, 'auto') // until the configuration was read
+  try {
+    const warnings: string[] = []
+    const loaded = await load({ flags: context.flags, terminal: { warn: (text) => warnings.push(text) } })
+    form = logForm(terminal, loaded.config.log.format)
+    telemetry = createTelemetry({ log: form, level: loaded.config.log.level, write })
+    for (const text of warnings) telemetry.doubted(text)
+    return await runUntilStopped(context, { loaded, telemetry })
+  } catch (error) {
+    if (form !== 'json') throw error
+    // who reads the lines as JSON finds the reason in the last one, whatever a client library still says after it
+    telemetry ??= createTelemetry({ log: form, write })
+    const exitCode = error instanceof SentinelError ? error.exitCode : 70
+    telemetry.failed(error, { exitCode })
+    hasEnded = true
+    return exitCode
+  }
+}
+
+function logForm(terminal: Terminal, format: LoadedConfig['config']['log']['format']): 'json' | 'terminal' {
+  return format === 'json' || (format === 'auto' && !terminal.isInteractive) ? 'json' : 'terminal'
+}
+
+/** @throws the error that nobody retries */
+async function runUntilStopped(
+  { terminal, signal, flags: given }: CommandContext<typeof flags>,
+  { loaded, telemetry }: { loaded: LoadedConfig; telemetry: Telemetry },
+): Promise<number> {
   let fail!: (error: SentinelError) => void
   const failed = new Promise<SentinelError>((resolve) => {
     fail = resolve

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { createKafka } from '../io/kafka/client.ts'
 import { RawProducer } from '../io/kafka/raw-producer.ts'
 import { withAdmin } from '../io/kafka/topics.ts'
@@ -8,7 +9,12 @@ import { load } from './load.ts'
 
 const flags = {
   seed: { type: 'integer', value: 'N', default: 1, min: 0, description: 'Which traffic: the same seed gives the same' },
-  from: { type: 'time', value: 'TIME', description: 'First event time; now where absent' },
+  from: {
+    type: 'time',
+    value: 'TIME',
+    description:
+      'First event time; now where absent. Events a day ahead of the wall clock are rejected (maxAhead): give a time in the past for long, fast runs',
+  },
   duration: {
     type: 'duration',
     value: 'DURATION',
@@ -127,7 +133,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
       progress.update(sent, new Date(traffic.nowMs).toISOString())
       if (given.speed === 0) continue
       const aheadMs = (traffic.nowMs - startMs) / given.speed - (performance.now() - wallStartMs)
-      if (aheadMs > 0) await new Promise((resolve) => setTimeout(resolve, aheadMs))
+      if (aheadMs > 0) await pause(aheadMs, undefined, { signal }).catch(() => {})
     }
   } finally {
     progress.finish()

@@ -13,6 +13,8 @@ export interface TerminalOptions {
   readonly input?: NodeJS.ReadableStream & { readonly isTTY?: boolean | undefined }
   /** NO_COLOR, and TERM=dumb or CI: see `config/environment.ts`. */
   readonly wishes: { readonly noColor: boolean; readonly dumb: boolean }
+  /** Ctrl-C while a question waits: a terminal that reads lines takes it for itself, and no signal comes. */
+  readonly interrupt?: () => void
   /** Monotonic ms, to draw seldom. */
   readonly clock?: () => number
 }
@@ -39,6 +41,8 @@ export interface Progress {
 export interface Terminal {
   /** Whether a person sees lines being drawn again: progress moves, questions can be asked. */
   readonly isInteractive: boolean
+  /** Whether somebody can answer a question here. */
+  readonly canAsk: boolean
   readonly columns: number
   /** A line of the result, to standard output. */
   print(line?: string): void
@@ -50,7 +54,7 @@ export interface Terminal {
   table(columns: readonly Column[], rows: readonly (readonly (string | number | Cell)[])[]): string
   /** One at a time. Without a total: a spinner that counts. */
   progress(options: { readonly label: string; readonly total?: number; readonly unit?: string }): Progress
-  /** An answer without blanks around it; null where nobody can answer. */
+  /** An answer without blanks around it; null where nobody can answer, or the question was taken back by `signal`. */
   ask(question: string, signal?: AbortSignal): Promise<string | null>
 }
 
@@ -68,12 +72,15 @@ export function createTerminal(options: TerminalOptions): Terminal {
   const isColored = (to: Output) => to.isTTY === true && !wishes.noColor && !wishes.dumb
   let drawn = ''
   let draw: (() => string) | undefined
+  let question: { isDrawn: boolean; readonly draw: () => void } | undefined
 
   const clear = () => {
-    if (drawn !== '') errorOutput.write('\r\u001b[K')
+    if (drawn !== '' || question?.isDrawn === true) errorOutput.write('\r\u001b[K')
     drawn = ''
+    if (question !== undefined) question.isDrawn = false
   }
   const redraw = () => {
+    question?.draw()
     if (draw === undefined) return
     const text = draw()
     if (text === drawn) return
@@ -90,8 +97,9 @@ export function createTerminal(options: TerminalOptions): Terminal {
 
   const terminal: Terminal = {
     isInteractive,
+    canAsk: options.input?.isTTY === true,
     get columns() {
-      return output.columns ?? DEFAULT_COLUMNS
+      return columnsOf(output)
     },
     print: (text = '') => line(output, text),
     note: (text) => line(errorOutput, text),
@@ -113,7 +121,7 @@ export function createTerminal(options: TerminalOptions): Terminal {
           detail,
           elapsedMs: clock() - startedMs,
           isInteractive,
-          columns: errorOutput.columns ?? DEFAULT_COLUMNS,
+          columns: columnsOf(errorOutput),
         })
       if (isInteractive) draw = text
       return {
@@ -133,26 +141,45 @@ export function createTerminal(options: TerminalOptions): Terminal {
         },
       }
     },
-    async ask(question, signal) {
+    async ask(text, signal) {
       if (options.input?.isTTY !== true) return null
       clear()
       const held = draw
       draw = undefined
       const lines = createInterface({ input: options.input, output: errorOutput as NodeJS.WritableStream & Output })
+      const asked = {
+        isDrawn: true,
+        draw() {
+          if (signal?.aborted === true) return
+          lines.prompt(true)
+          asked.isDrawn = true
+        },
+      }
+      let answer: string | null = null
       try {
         const closed = new Promise<null>((resolve) => lines.once('close', () => resolve(null)))
-        const answer = lines.question(question, signal === undefined ? {} : { signal }).then((text) => text.trim())
-        return await Promise.race([answer, closed])
+        if (options.interrupt !== undefined) lines.on('SIGINT', options.interrupt)
+        const said = lines.question(text, signal === undefined ? {} : { signal }).then((line) => line.trim())
+        question = asked
+        answer = await Promise.race([said, closed])
       } catch (error) {
-        if (signal?.aborted === true) return null
-        throw error
+        if (signal?.aborted !== true) throw error
       } finally {
+        question = undefined
         lines.close()
+        // the cursor stands behind a question that nobody answered; one that was taken back readline has ended
+        if (answer === null && asked.isDrawn && signal?.aborted !== true) errorOutput.write('\n')
         draw = held
       }
+      return answer
     },
   }
   return terminal
+}
+
+/** A terminal without a size says 0. */
+function columnsOf(to: Output): number {
+  return to.columns || DEFAULT_COLUMNS
 }
 
 interface ProgressState {

@@ -23,6 +23,7 @@ import { createPool, type Pool } from '../io/postgres/pool.ts'
 import { postgresReadModel } from '../io/postgres/read-model.ts'
 import { pingDatabase } from '../io/postgres/schema.ts'
 import { createSink, type Sink } from '../io/postgres/sink.ts'
+import { storedHashes } from '../io/postgres/stored-hashes.ts'
 import { storedKeys } from '../io/postgres/stored-keys.ts'
 import type { RegistrySchemas } from '../io/registry/registry.ts'
 import { createTracing, type Tracing } from '../io/tracing/tracing.ts'
@@ -30,7 +31,7 @@ import type { Page, ReadModel } from '../read-model.ts'
 import type { Schemas } from '../runtime/schemas.ts'
 import type { Telemetry } from '../telemetry.ts'
 import type { StageName } from '../topology.ts'
-import { AuditWatch } from './audit-watch.ts'
+import { AuditWatch, type AuditWatchOptions } from './audit-watch.ts'
 import { jwtVerifier, kafkaConnection } from './connections.ts'
 import { packageVersion } from './package-file.ts'
 import { openRegistry } from './registry.ts'
@@ -66,8 +67,14 @@ export interface Worker {
 }
 
 const hourMs = 3_600_000
+/** What brokers answer, for a moment, about topics that were just made. KafkaJS asks again. */
+const ofNewTopics = /not the leader|no leader|leadership election|does not host this topic-partition/
+/** A broker that still answers so then has a trouble of its own. */
+const settleMs = 20_000
 const pingEveryMs = 5_000
 const sampleEveryMs = 1_000
+/** A few questions to the broker each time: one for each topic that is read. */
+const lagEveryMs = 5_000
 const openIncidentsEveryMs = 30_000
 /** Pages of open incidents that are looked at, at most (count); what is beyond them this process tells of as it hears. */
 const openIncidentPagesMax = 10
@@ -94,11 +101,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       'DATABASE_URL is not set: detect and respond keep their checkpoints in PostgreSQL. Set it to postgres://user:password@host:port/database.',
     )
   }
-  const registry = openRegistry(loaded)
+  const registry = openRegistry(loaded, telemetry)
   const used: Component[] = ['broker', 'database', ...(registry === undefined ? [] : ['registry' as const]), ...roles]
   const health = createHealth(used, (state) => telemetry.componentChanged(state))
+  let settlesMs = Number.NEGATIVE_INFINITY
   const kafka = createKafka(kafkaConnection(loaded), (level, text) => {
-    if (level === 'error') telemetry.failed(new SentinelError('BROKER_UNAVAILABLE', text), { willRetry: true })
+    if (level !== 'error' || (performance.now() < settlesMs && ofNewTopics.test(text))) return
+    telemetry.failed(new SentinelError('BROKER_UNAVAILABLE', text), { willRetry: true })
   })
   const pool = createPool({
     url: secrets.databaseUrl,
@@ -111,6 +120,8 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     for (const end of began.splice(0).reverse()) await end()
   }
   try {
+    // before any table is made: who mistypes the broker leaves nothing behind
+    await withAdmin(kafka, (admin) => admin.describeCluster())
     const { schema } = config.database
     telemetry.migrated(await migrate(pool, { schema }))
     await keepConfigurations(pool, loaded)
@@ -118,7 +129,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     const folder = stateFolder(loaded)
     const key = await resolveSigningKey({ given: secrets.signingKey, path: join(folder, 'signing-key.pem') })
     const plan = topicPlan(config)
-    await withAdmin(kafka, (admin) => ensureTopics(admin, plan))
+    settlesMs = Number.POSITIVE_INFINITY
+    const made = await withAdmin(kafka, (admin) => ensureTopics(admin, plan))
+    settlesMs = made.length > 0 ? performance.now() + settleMs : Number.NEGATIVE_INFINITY
     const sources = await presentSources(options, kafka)
     const incarnations = await ensureIncarnations(kafka, plan, [{ keyId: key.keyId, spki: key.spki }])
     await checkKey(key.keyId, { kafka, pool, config, publicKeys: incarnations.publicKeys, folder })
@@ -143,9 +156,12 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       configurations: postgresConfigurationStore(pool, schema),
       allSources: config.sources,
       signer: key,
-      sink: roles.includes('store') ? sinkPorts(sink, telemetry) : null,
+      sink: roles.includes('store')
+        ? sinkPorts({ sink, telemetry, stored: (places) => storedHashes(pool, schema, places) })
+        : null,
       schemas: registry === undefined ? undefined : reported(registry, health, telemetry),
-      clock: Date.now,
+      // measures how long things take: a step of the machine's clock is no silence of a source
+      clock: () => performance.timeOrigin + performance.now(),
       onFatal: options.onFatal,
       telemetry,
       traces: tracing,
@@ -158,9 +174,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       failpoint,
     })
     const tokenPath = join(folder, 'token')
-    const { terminal, print } = options
+    const { terminal } = options
+    const toPrint: string[] = []
     const local = config.http.localOperator
-      ? await resolveToken({ given: secrets.token, terminal, print, path: tokenPath })
+      ? await resolveToken({ given: secrets.token, terminal, print: (line) => toPrint.push(line), path: tokenPath })
       : null
     if (local?.from === 'file') telemetry.tokenKept({ path: tokenPath })
     const verifyJwt = await jwtVerifier(loaded)
@@ -185,6 +202,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       },
     })
     began.push(() => api.close())
+    // a token is of use with the address that takes it
+    if (toPrint.length > 0) options.print(`API at ${api.url}`)
+    for (const line of toPrint) options.print(line)
     await tellOpenIncidents(readModel, telemetry)
     began.push(() => pipeline.stop())
     await pipeline.start()
@@ -196,6 +216,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         }
         sampleMetrics(pipeline, telemetry)
       }, sampleEveryMs),
+      setInterval(() => void pipeline.tellLag(), lagEveryMs),
       setInterval(() => void tellOpenIncidents(readModel, telemetry).catch(() => {}), openIncidentsEveryMs),
       setInterval(() => void dropOld(sink, config, telemetry), hourMs),
     ]
@@ -229,6 +250,7 @@ function readerPool({ loaded, telemetry }: WorkerOptions, began: (() => Promise<
   if (url === undefined) return null
   const pool = createPool({
     url,
+    variable: 'DATABASE_READER_URL',
     maxConnections: 4,
     applicationName: 'sentinel-stream-api',
     onIdleError: (error) => telemetry.failed(error, { willRetry: true }),
@@ -329,18 +351,33 @@ function decisionEmission(decision: Decision) {
   return { topic: 'casefile', route: 'key', key: tenant, id, timeMs: Date.now(), body: decision } as const
 }
 
-function sinkPorts(sink: Sink, telemetry: Telemetry) {
-  const auditWatch = new AuditWatch()
+function sinkPorts({
+  sink,
+  stored,
+  telemetry,
+}: {
+  sink: Sink
+  stored: AuditWatchOptions['stored']
+  telemetry: Telemetry
+}) {
+  const auditWatch = new AuditWatch({ stored, onBroken: (entry) => telemetry.auditBroken(entry) })
   return {
     start: async (topic: TopicName, partition: number) => (await sink.offsets()).get(`${topic}/${partition}`) ?? null,
     reset: (topic: TopicName, partition: number, nextOffset: number) => sink.reset({ topic, partition, nextOffset }),
     open: (topic: TopicName, partition: number) => ({
       async write(records: Parameters<Sink['write']>[0]['records']) {
         const startedMs = performance.now()
-        const { stored, skipped, unreadable } = await sink.write({ topic, partition, records })
+        const { stored, skipped, unreadable } = await sink
+          .write({ topic, partition, records })
+          .catch((error: unknown) => {
+            // tried again for as long as it takes: counted each time, not only when it has worked
+            const willRetry = error instanceof SentinelError && error.canRetry
+            telemetry.failed(error, { stage: 'store', willRetry })
+            throw error
+          })
         const durationMs = performance.now() - startedMs
         telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs, newest: records.at(-1) })
-        if (topic === 'audit') for (const broken of auditWatch.take(records)) telemetry.auditBroken(broken)
+        if (topic === 'audit') await auditWatch.take(records)
       },
     }),
   }

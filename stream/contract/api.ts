@@ -8,7 +8,9 @@ import { verdictStatus } from './verdict.ts'
 
 /** Milliseconds since the epoch, or ISO 8601 with a zone (`2026-03-01T12:00:00Z`). */
 const queryTime = z
-  .union([z.string().regex(/^-?\d{1,15}$/), z.iso.datetime({ offset: true })])
+  .union([z.string().regex(/^-?\d{1,15}$/), z.iso.datetime({ offset: true })], {
+    error: 'milliseconds since 1970, or ISO 8601 with a zone (2026-03-01T12:00:00Z)',
+  })
   .transform((text) => (/^-?\d+$/.test(text) ? Number(text) : Date.parse(text)))
   .pipe(timeMs)
 
@@ -90,8 +92,8 @@ export const heatmapQuery = z.strictObject({
   from: queryTime,
   to: queryTime,
   stepMs: z
-    .string()
-    .regex(/^\d{1,12}$/, 'a whole number of milliseconds')
+    .string({ error: 'a whole number of milliseconds, 1000 or more' })
+    .regex(/^\d{1,12}$/, 'a whole number of milliseconds, 1000 or more')
     .transform(Number)
     .pipe(z.int().min(1_000)),
 })

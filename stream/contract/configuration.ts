@@ -70,7 +70,20 @@ export const sourceConfig = z
       .describe(
         'Entities in one pane of one partition; those that come later on the log are folded into (other), and a finding says so',
       ),
+    maxCells: z
+      .int()
+      .min(1)
+      .max(100_000_000)
+      .default(100_000)
+      .describe(
+        'Cells in the open panes of one partition: each entity and each feature of one (more for one of over 32 categories). Every open pane of time has an equal share of them, see decision 12; what would take more is folded into (other), and a finding says so',
+      ),
     skewAgreement: z.int().min(1).max(16).default(8).describe('Events ahead of the clock that must agree to move it'),
+    maxAhead: duration
+      .default(86_400_000)
+      .describe(
+        "How far an event may be ahead of its record's own Kafka timestamp; one that is further is rejected as skewed, however many agree",
+      ),
   })
   .transform((source) => ({ ...source, topic: source.topic ?? source.name }))
 export type SourceConfig = z.output<typeof sourceConfig>

@@ -52,6 +52,11 @@ export type RowSample = z.infer<typeof rowSample>
 export const entityKind = z.enum(['service', 'model', 'metric', 'text'])
 export type EntityKind = z.infer<typeof entityKind>
 
+/** The entity that rows and values are folded into for which a pane has no room; no record can name it. */
+export function restOf(kind: EntityKind): string {
+  return `${kind}:(other)`
+}
+
 /** One entity's slice of event time, folded from one source partition. Features are in code-unit order of their names. */
 export const pane = z.strictObject({
   type: z.literal('pane'),

@@ -6,11 +6,6 @@ import type { Finding } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
 import type { EntityName } from './entity.ts'
 
-/** The entity that ingest folds rows into for which a pane has no room; nothing else is to bear this name. */
-export function restOf(kind: EntityName['kind']): string {
-  return `${kind}:(other)`
-}
-
 /** Plain JSON. */
 export interface Stretch {
   /** `scopeKey`, NUL, tenant. */

@@ -9,12 +9,12 @@ import type { TaskWatermark } from '../contract/case.ts'
 import type { DetectConfig } from '../contract/configuration.ts'
 import type { Finding } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
-import type { Pane } from '../contract/pane.ts'
+import { type Pane, restOf } from '../contract/pane.ts'
 import type { Emission, JudgingTask, LogRecord, Step } from '../contract/stage.ts'
 import { SentinelError } from '../errors.ts'
 import { Adoption, type AdoptionSnapshot, type KnownConfigurations } from './adoption.ts'
 import { Completeness } from './completeness.ts'
-import { Crowding, crowdingFinding, restOf, type Stretch } from './crowding.ts'
+import { Crowding, crowdingFinding, type Stretch } from './crowding.ts'
 import { Entity, type Evaluation } from './entity.ts'
 import { farewell } from './farewell.ts'
 import { Parts } from './parts.ts'
@@ -483,7 +483,7 @@ class Detect implements DetectTask {
 }
 
 const foldedNote =
-  'A pane had more entities than sources[].maxEntities: the rows of further ones are folded into this one'
+  'A pane had more entities than sources[].maxEntities, or more features of them than its share of sources[].maxCells: further ones are folded into this one'
 
 function isRest({ kind, entity }: Pick<Pane, 'kind' | 'entity'>): boolean {
   return entity === restOf(kind)

@@ -1,8 +1,10 @@
 import { CATEGORIES_MAX, type CategoryRank, categoryRank, compareRanks } from '../contract/categories.ts'
 import { compareCodeUnits } from '../contract/encoding.ts'
+import { CATEGORIES_A_CELL, type Cells } from './cells.ts'
 
 /**
- * Counts of categories that are still being filled, in bounded memory (2 × {@link CATEGORIES_MAX} names).
+ * Counts of categories that are still being filled, in bounded memory: 2 × {@link CATEGORIES_MAX} names, or fewer where
+ * there are no cells for so many.
  *
  * A name among the lowest ranks of all is among the lowest of every part, so no pruning ever drops it and it is let in
  * at its first occurrence: the kept names and their counts do not depend on the order. Names are hashed only once there
@@ -13,6 +15,14 @@ export class CategoryBuilder {
   #other = 0
   /** Highest rank still let in, once something was pruned. */
   #bound: CategoryRank | null = null
+  /** Names at which cells are asked for, or something is pruned. */
+  #room = CATEGORIES_A_CELL
+  readonly #cells: Cells | null
+
+  /** @param cells for more than {@link CATEGORIES_A_CELL} names; null: as many as it takes */
+  constructor(cells: Cells | null = null) {
+    this.#cells = cells
+  }
 
   add(name: string): void {
     const count = this.#counts.get(name)
@@ -25,11 +35,17 @@ export class CategoryBuilder {
       return
     }
     this.#counts.set(name, 1)
-    if (this.#counts.size >= 2 * CATEGORIES_MAX) this.#prune()
+    if (this.#counts.size >= this.#room) this.#widen()
+  }
+
+  /** Room for more names; where there is none, only those of lowest rank stay. */
+  #widen(): void {
+    if (this.#room >= 2 * CATEGORIES_MAX || this.#cells?.take() === false) this.#prune()
+    else this.#room = Math.min(this.#room + CATEGORIES_A_CELL, 2 * CATEGORIES_MAX)
   }
 
   #prune(): void {
-    const { kept, other } = lowest(this.#counts, CATEGORIES_MAX)
+    const { kept, other } = lowest(this.#counts, this.#room >> 1)
     this.#counts = new Map(kept.map(({ name }) => [name, this.#counts.get(name)!]))
     this.#other += other
     this.#bound = kept.at(-1) ?? null

@@ -11,10 +11,10 @@
  *
  * A model's own feature named `prediction` or `score` becomes `feature.prediction`, `feature.score`. Volume is the
  * pane's count. Names are cut to 256 code units; NUL and lone surrogates become U+FFFD. A name that was changed so ends in
- * a hash of what it was.
+ * a hash of what it was, and so does the name of an entity that reads like that of a rest, `(other)`.
  */
 import { hashText } from '../contract/hash.ts'
-import type { EntityKind } from '../contract/pane.ts'
+import { type EntityKind, entityKind, restOf } from '../contract/pane.ts'
 import type {
   MetricObservation,
   ModelObservation,
@@ -47,6 +47,8 @@ export interface Row {
 const control = /[\0\uD800-\uDFFF]/
 const unwanted = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 
+const rests = new Set<string>(entityKind.options.map(restOf))
+
 /**
  * A name that any record may hold: cut, cleaned, `(empty)` when there was nothing. One that was changed ends in its hash:
  * two names that differ only in what cannot be held stay two.
@@ -57,6 +59,15 @@ export function cleanName(name: string): string {
   if (isShort && !control.test(name)) return name
   const cleaned = name.replace(unwanted, '\uFFFD')
   if (isShort && cleaned === name) return name // pairs of surrogates, as emoji are
+  return withHash(name, cleaned)
+}
+
+/** The name of an entity, with its kind: never that of a rest, which only a pane without room makes. */
+export function cleanEntity(name: string): string {
+  return rests.has(name) ? withHash(name, name) : cleanName(name)
+}
+
+function withHash(name: string, cleaned: string): string {
   const suffix = `~${hashText(name).toString(16).padStart(14, '0')}`
   // a cut through a pair leaves half of it
   return cleaned.slice(0, NAME_LENGTH_MAX - suffix.length).replace(unwanted, '\uFFFD') + suffix
@@ -116,8 +127,8 @@ export class Extractor {
 
   /** @param source logical name of the source: the entity of its text lines, and of logs that name no service */
   constructor(source: string) {
-    this.#textEntity = cleanName(`text:${source}`)
-    this.#sourceEntity = cleanName(`service:${source}`)
+    this.#textEntity = cleanEntity(`text:${source}`)
+    this.#sourceEntity = cleanEntity(`service:${source}`)
   }
 
   extract(observation: Observation): Row {
@@ -151,7 +162,7 @@ export class Extractor {
   #serviceEntity(service: string): string {
     let entity = this.#serviceEntities.get(service)
     if (entity === undefined) {
-      entity = cleanName(`service:${service}`)
+      entity = cleanEntity(`service:${service}`)
       if (this.#serviceEntities.size >= ENTITY_CACHE_MAX) this.#serviceEntities.clear()
       this.#serviceEntities.set(service, entity)
     }
@@ -176,7 +187,7 @@ function metricRow(point: MetricObservation): Row {
   for (const [label, value] of point.labels) inBraces += `${inBraces === '' ? '' : ','}${label}=${value}`
   return {
     kind: 'metric',
-    entity: cleanName(inBraces === '' ? `metric:${point.name}` : `metric:${point.name}{${inBraces}}`),
+    entity: cleanEntity(inBraces === '' ? `metric:${point.name}` : `metric:${point.name}{${inBraces}}`),
     timeMs: point.timeMs,
     names: VALUE,
     values: [point.value === null ? null : boundedNumber(point.value)],

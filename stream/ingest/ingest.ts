@@ -23,6 +23,7 @@ import type {
   Step,
 } from '../contract/stage.ts'
 import { invariant } from '../errors.ts'
+import { cellsOfPane } from './cells.ts'
 import { type LetterSource, letterSource } from './dead-letter.ts'
 import { decodeFramed, schemaIdOf } from './decode/confluent.ts'
 import { type Decoder, isRejected, type Observation, type Rejected } from './decode/decoder.ts'
@@ -44,6 +45,13 @@ const HEARTBEAT_GRAIN_MS = 10_000
 const skewed: Rejected = {
   code: 'skewed',
   reason: 'its time is ahead of the partition by more than the lateness, and too few records agreed with it',
+}
+
+const aheadOfRecord: Rejected = {
+  code: 'skewed',
+  reason:
+    'its time is further ahead of the timestamp of its own Kafka record than sources[].maxAhead: set the clock of its ' +
+    'producer right (or the unit of its time), and send it again',
 }
 
 interface Candidate {
@@ -113,7 +121,9 @@ class PartitionTask implements IngestTask {
     this.#extractor = new Extractor(source.name)
     this.#hash = originHash(source.name, partition)
     this.#says = new PartitionEmissions(options)
-    this.#panes = new OpenPanes({ paneMs: source.pane, entitiesMax: source.maxEntities })
+    const cut = { paneMs: source.pane, latenessMs: source.lateness }
+    const cellsMax = cellsOfPane({ ...cut, cellsMax: source.maxCells })
+    this.#panes = new OpenPanes({ paneMs: source.pane, entitiesMax: source.maxEntities, cellsMax })
     this.#position = committed?.offset ?? startOffset
     let highestMs: number | null = null
     if (committed !== null) {
@@ -225,6 +235,7 @@ class PartitionTask implements IngestTask {
     const row = offset < this.#position ? null : this.#scanner.scan(record.value)
     if (row === null) return false
     const { timeMs } = row
+    if (this.#isAheadOfRecord(timeMs, record.timestampMs)) return false
     if (timeMs > highestMs && this.#movesMore(timeMs, record.timestampMs)) return false
     const endMs = this.#panes.endOf(timeMs)
     if (endMs > highestMs - this.#options.source.lateness) {
@@ -239,6 +250,11 @@ class PartitionTask implements IngestTask {
     this.#read++
     this.#position = offset + 1
     return true
+  }
+
+  /** Whether an event is impossibly far ahead of the log's own time. A record without one (0 or -1) does not judge. */
+  #isAheadOfRecord(timeMs: number, recordTimestampMs: number): boolean {
+    return timeMs - recordTimestampMs > this.#options.source.maxAhead && recordTimestampMs > 0
   }
 
   /** Whether an event above the clock does more than moving it: it is ahead of it, or its watermark closes panes. */
@@ -399,6 +415,10 @@ class PartitionTask implements IngestTask {
     const rows = this.#rowsOf(decoded)
     let timeMs = rows[0]!.timeMs
     for (let index = 1; index < rows.length; index++) if (rows[index]!.timeMs > timeMs) timeMs = rows[index]!.timeMs
+    if (this.#isAheadOfRecord(timeMs, timestampMs)) {
+      this.#rejectSkewed(letterSource(record), aheadOfRecord)
+      return
+    }
     if (this.#clock.isAhead(timeMs, timestampMs)) {
       this.#hold({ offset, timeMs, item: { letter: letterSource(record), rows } })
       return
@@ -459,11 +479,13 @@ class PartitionTask implements IngestTask {
   }
 
   #rejectRun(run: Run<Candidate>): void {
+    for (const { item } of run.held) this.#rejectSkewed(item.letter, skewed)
+  }
+
+  #rejectSkewed(letter: LetterSource, why: Rejected): void {
     if (this.#recovery !== null) return
-    for (const { item } of run.held) {
-      this.#counts.skewed++
-      this.#letters.push(this.#says.deadLetter(item.letter, skewed))
-    }
+    this.#counts.skewed++
+    this.#letters.push(this.#says.deadLetter(letter, why))
   }
 
   /** Dead letters, the panes that the watermark closes, then the declaration that closed them. */

@@ -72,8 +72,8 @@ export function decodeMetadata(
     throw new SentinelError(
       'CONFIGURATION_CHANGED',
       `the panes of ${where} were cut under configuration ${metadata.digest}, now it is ${digest}. Run with the former ` +
-        'settings of this source (format, tenant, pane, lateness, partitioning, skewAgreement), or begin anew under ' +
-        'another topics.prefix and database.schema.',
+        'settings of this source (format, tenant, pane, lateness, partitioning, maxEntities, maxCells, skewAgreement, ' +
+        'maxAhead), or begin anew under another topics.prefix and database.schema.',
     )
   }
   return metadata

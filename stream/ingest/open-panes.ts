@@ -3,10 +3,11 @@
  * begin to fold it again, and the clock before that: the lowest of these is what is committed.
  */
 import { compareCodeUnits } from '../contract/encoding.ts'
-import type { EntityKind } from '../contract/pane.ts'
+import { type EntityKind, restOf } from '../contract/pane.ts'
+import { Cells } from './cells.ts'
 import type { ScannedRow } from './decode/scanned-row.ts'
 import type { Row } from './extract.ts'
-import { PaneBuilder } from './pane.ts'
+import { FEATURES_MAX, PaneBuilder, type PaneRoom } from './pane.ts'
 
 /** Where reading begins again, and the clock just before it, with no candidate held. */
 export interface ReplayPoint {
@@ -14,38 +15,75 @@ export interface ReplayPoint {
   readonly clockBeforeMs: number | null
 }
 
-interface Slice {
+/** The panes of one slice of time. */
+class Slice implements PaneRoom {
   readonly startMs: number
   readonly endMs: number
   /** The lowest of its contributions: an event in range may be folded before candidates that were read before it. */
   replay: ReplayPoint
-  readonly panes: Map<string, PaneBuilder>
+  readonly panes = new Map<string, PaneBuilder>()
+  readonly cells: Cells
+  readonly categoryCells: Cells
+  /** The rests have cells of their own, so that they are there when the others are out. */
+  readonly #roomOfRest: PaneRoom
+
+  constructor(of: { startMs: number; endMs: number; replay: ReplayPoint; cellsMax: number }) {
+    this.startMs = of.startMs
+    this.endMs = of.endMs
+    this.replay = of.replay
+    this.cells = new Cells(of.cellsMax)
+    this.categoryCells = this.cells
+    const cells = new Cells(Math.min(of.cellsMax, FEATURES_MAX))
+    this.#roomOfRest = { cells, categoryCells: this.cells, rest: () => null }
+  }
+
+  rest(kind: EntityKind): PaneBuilder {
+    const entity = restOf(kind)
+    return this.panes.get(entity) ?? this.#add(new PaneBuilder(kind, entity, this.#roomOfRest))
+  }
+
+  /** @returns null where there is no room for one more */
+  open(kind: EntityKind, entity: string, entitiesMax: number): PaneBuilder | null {
+    if (this.panes.size >= entitiesMax || !this.cells.take()) return null
+    return this.#add(new PaneBuilder(kind, entity, this))
+  }
+
+  #add(pane: PaneBuilder): PaneBuilder {
+    this.panes.set(pane.entity, pane)
+    return pane
+  }
 }
 
 export class OpenPanes {
   readonly #paneMs: number
   readonly #entitiesMax: number
+  readonly #cellsMax: number
   readonly #slices = new Map<number, Slice>()
   /** The slice folded into last: most rows go there again. */
   #last: Slice | null = null
   /** End of the slice that closes first. */
   #lowestEndMs = Number.POSITIVE_INFINITY
-  #paneCount = 0
   #overflowRows = 0
   #overflowValues = 0
 
-  /** @param options.entitiesMax of one slice; further ones, in the order of the log, are folded into `<kind>:(other)` */
-  constructor(options: { readonly paneMs: number; readonly entitiesMax: number }) {
+  /**
+   * @param options.entitiesMax of one slice; further ones, in the order of the log, are folded into `<kind>:(other)`
+   * @param options.cellsMax    of one slice (see `cells.ts`); what would take one more goes to `<kind>:(other)` too
+   */
+  constructor(options: { readonly paneMs: number; readonly entitiesMax: number; readonly cellsMax: number }) {
     this.#paneMs = options.paneMs
     this.#entitiesMax = options.entitiesMax
+    this.#cellsMax = options.cellsMax
   }
 
   /** Open panes, over all entities and slices. */
   get size(): number {
-    return this.#paneCount
+    let count = 0
+    for (const { panes } of this.#slices.values()) count += panes.size
+    return count
   }
 
-  /** Rows folded into `(other)`, and values left out for too many features, so far. */
+  /** Rows folded into `(other)`; values of other rows folded there too, or left out for too many features. */
   get overflow(): { readonly rows: number; readonly values: number } {
     return { rows: this.#overflowRows, values: this.#overflowValues }
   }
@@ -96,22 +134,14 @@ export class OpenPanes {
   #pane(slice: Slice, row: { readonly kind: EntityKind; readonly entity: string }): PaneBuilder {
     const found = slice.panes.get(row.entity)
     if (found !== undefined) return found
-    let { entity } = row
-    if (slice.panes.size >= this.#entitiesMax) {
-      entity = `${row.kind}:(other)`
-      this.#overflowRows++
-    }
-    let pane = slice.panes.get(entity)
-    if (pane === undefined) {
-      pane = new PaneBuilder(row.kind, entity)
-      slice.panes.set(entity, pane)
-      this.#paneCount++
-    }
-    return pane
+    const pane = slice.open(row.kind, row.entity, this.#entitiesMax)
+    if (pane !== null) return pane
+    this.#overflowRows++
+    return slice.rest(row.kind)
   }
 
   #open(endMs: number, replay: ReplayPoint): Slice {
-    const slice = { startMs: endMs - this.#paneMs, endMs, replay, panes: new Map() }
+    const slice = new Slice({ startMs: endMs - this.#paneMs, endMs, replay, cellsMax: this.#cellsMax })
     this.#slices.set(endMs, slice)
     this.#last = slice
     this.#lowestEndMs = Math.min(this.#lowestEndMs, endMs)
@@ -140,7 +170,6 @@ export class OpenPanes {
     for (const { startMs, endMs, panes } of closed) {
       for (const entity of [...panes.keys()].sort(compareCodeUnits)) {
         yield { startMs, endMs, pane: panes.get(entity)! }
-        this.#paneCount--
       }
       this.#slices.delete(endMs)
     }

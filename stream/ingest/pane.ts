@@ -5,8 +5,9 @@
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { CategoricalFeature, EntityKind, NumericFeature, Pane, RateFeature, RowSample } from '../contract/pane.ts'
 import { CategoryBuilder } from './categories.ts'
+import type { Cells } from './cells.ts'
 import type { Scalar } from './decode/decoder.ts'
-import { CATEGORY, NUMBER, type ScannedRow } from './decode/scanned-row.ts'
+import { CATEGORY, copyRow, NUMBER, type ScannedRow, scannedValue } from './decode/scanned-row.ts'
 import type { Row } from './extract.ts'
 import { HistogramBuilder } from './histogram.ts'
 import { BottomSample } from './sample.ts'
@@ -14,6 +15,16 @@ import { SampleRows } from './sample-rows.ts'
 
 /** Features of one entity in one pane; further ones, in the order of the log, are counted and left out. */
 export const FEATURES_MAX = 256
+
+/** What a pane shares with the others of its slice of time. */
+export interface PaneRoom {
+  /** For features. */
+  readonly cells: Cells
+  /** For categories of them. */
+  readonly categoryCells: Cells
+  /** Where values go for which there is no cell; null: they are left out. */
+  rest(kind: EntityKind): PaneBuilder | null
+}
 
 /** How much of a pane its record holds; less than all only where a message could not (see `pane-size.ts`). */
 export interface PaneDetail {
@@ -67,6 +78,11 @@ class Feature {
   categorical: CategoryBuilder | null = null
   /** Categories added. */
   categoryCount = 0
+  readonly #cells: Cells | null
+
+  constructor(cells: Cells | null) {
+    this.#cells = cells
+  }
 
   add(value: Scalar): void {
     if (typeof value === 'number') this.addNumber(value)
@@ -80,7 +96,7 @@ class Feature {
   }
 
   addCategory(name: string): void {
-    this.categorical ??= new CategoryBuilder()
+    this.categorical ??= new CategoryBuilder(this.#cells)
     this.categorical.add(name)
     this.categoryCount++
   }
@@ -105,12 +121,15 @@ export class PaneBuilder {
   /** The names of the row folded last, and their features: nearly always those of the next one too. */
   #lastNames: readonly string[] = []
   #lastFeatures: (Feature | null)[] = []
-  /** Values left out because the pane had {@link FEATURES_MAX} other features. */
+  readonly #room: PaneRoom | null
+  /** Values for which there was no feature: the pane had {@link FEATURES_MAX} others, or there was no cell. */
   overflowValues = 0
 
-  constructor(kind: EntityKind, entity: string) {
+  /** @param room null: as much as it takes */
+  constructor(kind: EntityKind, entity: string, room: PaneRoom | null = null) {
     this.kind = kind
     this.entity = entity
+    this.#room = room
   }
 
   /**
@@ -120,12 +139,14 @@ export class PaneBuilder {
   add(row: Row, { offset, hash }: { readonly offset: number; readonly hash: number }): void {
     this.#countRow(row, offset)
     const { names, values } = row
+    const before = this.overflowValues
     for (let index = 0; index < names.length; index++) {
       const feature = this.#feature(names[index]!)
-      if (feature === null) this.overflowValues++
+      if (feature === null) this.#overflow(names[index]!, values[index]!, offset)
       else feature.add(values[index]!)
     }
-    if (names.length > 0 && this.#sample.admits(hash)) this.#sampleRows.write(this.#sampleSlot(hash), row)
+    if (this.overflowValues !== before) this.#samplePart(row, hash)
+    else if (names.length > 0 && this.#sample.admits(hash)) this.#sampleRows.write(this.#sampleSlot(hash), row)
   }
 
   /** The same of a row that will be overwritten: only what the sample keeps is copied. */
@@ -134,16 +155,39 @@ export class PaneBuilder {
     const { names, first, types, numbers, texts } = row
     if (names !== this.#lastNames) this.#remember(names)
     const features = this.#lastFeatures
+    const before = this.overflowValues
     for (let index = 0; index < names.length; index++) {
       const feature = features[index]!
       const at = first + index
       const type = types[at]
-      if (feature === null) this.overflowValues++
+      if (feature === null) this.#overflow(names[index]!, scannedValue(row, at), offset)
       else if (type === NUMBER) feature.addNumber(numbers[at]!)
       else if (type === CATEGORY) feature.addCategory(texts[at]!)
       else feature.nulls++
     }
-    if (names.length > 0 && this.#sample.admits(hash)) this.#sampleRows.writeScanned(this.#sampleSlot(hash), row)
+    if (this.overflowValues !== before) this.#samplePart(copyRow(row), hash)
+    else if (names.length > 0 && this.#sample.admits(hash)) this.#sampleRows.writeScanned(this.#sampleSlot(hash), row)
+  }
+
+  /** A value for which there is no feature: without a cell for one it is the rest's, whose row it is not. */
+  #overflow(name: string, value: Scalar, offset: number): void {
+    this.overflowValues++
+    if (this.#features.size >= FEATURES_MAX) return
+    const rest = this.#room?.rest(this.kind) ?? null
+    if (rest !== null) rest.#addStray(name, value, offset)
+  }
+
+  #addStray(name: string, value: Scalar, offset: number): void {
+    this.#coverOffset(offset)
+    this.#feature(name)?.add(value)
+  }
+
+  /** What a row holds of features that there are: the sample must not grow by names for which there is no room. */
+  #samplePart({ names, values, ...row }: Row, hash: number): void {
+    const kept = names.flatMap((name, index) => (this.#features.has(name) ? [index] : []))
+    if (kept.length === 0 || !this.#sample.admits(hash)) return
+    const part = { ...row, names: kept.map((index) => names[index]!), values: kept.map((index) => values[index]!) }
+    this.#sampleRows.write(this.#sampleSlot(hash), part)
   }
 
   /** The slot of a row that the sample lets in. */
@@ -155,9 +199,13 @@ export class PaneBuilder {
 
   #countRow({ rates, hits }: { readonly rates: readonly string[]; readonly hits: number }, offset: number): void {
     this.#count++
+    this.#coverOffset(offset)
+    for (let index = 0; index < rates.length; index++) this.#addTrial(rates[index]!, (hits & (1 << index)) !== 0)
+  }
+
+  #coverOffset(offset: number): void {
     if (this.#firstOffset < 0 || offset < this.#firstOffset) this.#firstOffset = offset
     if (offset > this.#lastOffset) this.#lastOffset = offset
-    for (let index = 0; index < rates.length; index++) this.#addTrial(rates[index]!, (hits & (1 << index)) !== 0)
   }
 
   #remember(names: readonly string[]): void {
@@ -165,12 +213,12 @@ export class PaneBuilder {
     this.#lastFeatures = names.map((name) => this.#feature(name))
   }
 
-  /** The feature of a name; null for one more than a pane may have. */
+  /** The feature of a name; null for one more than a pane may have, or for which there is no cell. */
   #feature(name: string): Feature | null {
     let feature = this.#features.get(name)
     if (feature === undefined) {
-      if (this.#features.size >= FEATURES_MAX) return null
-      feature = new Feature()
+      if (this.#features.size >= FEATURES_MAX || this.#room?.cells.take() === false) return null
+      feature = new Feature(this.#room?.categoryCells ?? null)
       this.#features.set(name, feature)
     }
     return feature

@@ -4,6 +4,7 @@ import { decodeJson } from '../contract/encoding.ts'
 import { idOf } from '../contract/id.ts'
 import type { DeadLetter } from '../contract/ingest-records.ts'
 import type { CommitPoint, IngestTask, LogRecord, Step } from '../contract/stage.ts'
+import { isEventTime } from './decode/time.ts'
 
 const deadLetterBytesMax = 262_144
 
@@ -15,6 +16,8 @@ export function createResultsTask(options: { partition: number; startOffset: num
   function* step(record: LogRecord): Step {
     position = record.offset + 1
     const result = readResult(record.value)
+    // a producer may stamp anything, and not every number is a date
+    const timeMs = isEventTime(record.timestampMs) ? record.timestampMs : 0
     if ('reason' in result) {
       counts.rejected++
       const origin = { source: 'command-results', partition: options.partition, offset: record.offset }
@@ -29,7 +32,7 @@ export function createResultsTask(options: { partition: number; startOffset: num
           record.value === null ? null : Buffer.from(record.value.subarray(0, deadLetterBytesMax)).toString('base64'),
         valueBytes: record.value?.length ?? 0,
       }
-      yield { topic: 'dead-letters', route: 'key', key: id, id, timeMs: record.timestampMs, body }
+      yield { topic: 'dead-letters', route: 'key', key: id, id, timeMs, body }
       return
     }
     counts.accepted++
@@ -38,7 +41,7 @@ export function createResultsTask(options: { partition: number; startOffset: num
       route: 'key',
       key: result.value.tenant,
       id: idOf('command-result', options.partition, record.offset),
-      timeMs: record.timestampMs,
+      timeMs,
       body: result.value,
     }
   }

@@ -31,6 +31,7 @@ export type AuditEvent =
   | 'decision-refused'
   | 'command-issued'
   | 'command-withheld'
+  | 'command-deadline-set'
   | 'result-taken'
   | 'result-ignored'
   | 'remediation-failed'

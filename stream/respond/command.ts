@@ -5,12 +5,18 @@ import { escalate, tell } from './incident.ts'
 import { described } from './plan.ts'
 import { changed, current, findRemediation } from './remediation.ts'
 import { objections, remembered, rememberedMs } from './safety.ts'
-import type { Case } from './state.ts'
+import type { Case, StepMemory } from './state.ts'
 import type { Turn } from './turn.ts'
 import { beginVerifying, fail } from './verify.ts'
 
 /** An executor may begin until `notAfterMs`; so much later its result must have come. Wall clock. */
 export const resultGraceMs = 300_000
+
+/**
+ * A deadline that was set by a time so much later than that of a tick is set anew: one of the two was wrong, and a
+ * deadline that comes too early is the harmless one. Leaders of a partition differ by less, and set nothing anew.
+ */
+export const clockToleranceMs = 60_000
 
 /** @param wallMs append time of the approval that completed it, or of the tick. Safety is asked once more. */
 export function issue(turn: Turn, id: string, commandId: string, wallMs: number): void {
@@ -64,7 +70,7 @@ export function issue(turn: Turn, id: string, commandId: string, wallMs: number)
     { target, action, purpose, issuedMs: turn.nowMs },
   ])
   turn.schedule('prune', { tenant, subject: tenant, dueMs: turn.nowMs + rememberedMs(turn.config) })
-  const commanded = changed(known, commandId, { state: 'commanded' }, { notAfterMs })
+  const commanded = changed(known, commandId, { state: 'commanded' }, { notAfterMs, deadlineSetMs: wallMs })
   turn.save(tell(turn, commanded, `${described(proposal)} is commanded`), 'updated')
   turn.command(command)
 }
@@ -99,44 +105,57 @@ function resultRefusal(step: Remediation | null, state: CommandResult['state']):
 
 /**
  * The wall clock moved: a request for approval gets its expiry or expires, an allowed command goes out, one without a
- * result fails. A tick without any effect leaves no trace at all, so that a replay may leave it out.
+ * result fails. Judged by the time of this tick alone: none is kept as the latest, so that a wrong one is over with the
+ * next. A tick without any effect leaves no trace at all, so that a replay may leave it out.
+ *
+ * @param appendMs when the log took the tick
  */
 export function tick(turn: Turn, appendMs: number): void {
-  const wallMs = Math.max(turn.read('clock') ?? appendMs, appendMs)
-  let effects = 0
   for (const known of turn.openCases()) {
     const step = current(known)
-    if (step !== null && tickStep(turn, known, step, wallMs)) effects++
+    if (step?.state === 'commanded') tickCommand(turn, known, step, appendMs)
+    else if (step?.state === 'awaiting-approval') tickProposal(turn, known, step, appendMs)
   }
-  if (effects > 0) turn.write('clock', wallMs)
 }
 
-function tickStep(turn: Turn, known: Case, step: Remediation, wallMs: number): boolean {
+function tickCommand(turn: Turn, known: Case, step: Remediation, appendMs: number): void {
+  const { id, tenant } = known.incident
+  const { commandId } = step.proposal
+  const memory = known.steps[commandId]!
+  if (isSetByLater(memory, appendMs)) {
+    // the command itself is out, with the time that it has: only how long its result is waited for can be mended
+    const notAfterMs = appendMs + turn.config.notAfter
+    turn.audit('command-deadline-set', { tenant, incidentId: id }, { commandId, notAfterMs })
+    turn.save(changed(known, commandId, {}, { notAfterMs, deadlineSetMs: appendMs }))
+    return
+  }
+  if (appendMs >= memory.notAfterMs! + resultGraceMs) fail(turn, id, commandId, 'no result came in time')
+}
+
+function tickProposal(turn: Turn, known: Case, step: Remediation, appendMs: number): void {
   const { id, tenant } = known.incident
   const { commandId } = step.proposal
   const about = { tenant, incidentId: id }
-  if (step.state === 'commanded') {
-    if (wallMs < known.steps[commandId]!.notAfterMs! + resultGraceMs) return false
-    fail(turn, id, commandId, 'no result came in time')
-    return true
-  }
-  if (step.state !== 'awaiting-approval') return false
   if (step.approvalsRequired === 0) {
-    issue(turn, id, commandId, wallMs)
-    return true
+    issue(turn, id, commandId, appendMs)
+    return
   }
-  if (step.expiresMs === undefined) {
-    const expiresMs = wallMs + turn.config.approvals.expireAfter
+  if (step.expiresMs === undefined || isSetByLater(known.steps[commandId]!, appendMs)) {
+    const expiresMs = appendMs + turn.config.approvals.expireAfter
     turn.audit('proposal-expiry-set', about, { commandId, expiresMs })
-    turn.save(changed(known, commandId, { expiresMs }), 'updated')
-    return true
+    turn.save(changed(known, commandId, { expiresMs }, { deadlineSetMs: appendMs }), 'updated')
+    return
   }
-  if (wallMs < step.expiresMs) return false
+  if (appendMs < step.expiresMs) return
   turn.audit('proposal-expired', about, { commandId, expiresMs: step.expiresMs })
   const expired = changed(known, commandId, { state: 'expired' })
   turn.save(tell(turn, expired, `Nobody answered ${described(step.proposal)} in time`), 'updated')
   escalate(turn, id, `nobody answered the proposal (${described(step.proposal)})`)
-  return true
+}
+
+/** Whether the deadline of a step was set by a clock that was ahead of this one, or this one is behind. */
+function isSetByLater({ deadlineSetMs }: StepMemory, appendMs: number): boolean {
+  return deadlineSetMs !== undefined && appendMs < deadlineSetMs - clockToleranceMs
 }
 
 function said(detail: string | undefined): string {

@@ -107,6 +107,8 @@ class Respond implements RespondTask {
     this.#held = new HeldAnswers(parts.get('held') as [] | undefined)
     parts.delete('order')
     parts.delete('held')
+    // earlier versions kept the latest time of a tick, and judged by it
+    if (parts.delete('clock')) this.#dirty.add('clock')
     this.#state = parts
   }
 

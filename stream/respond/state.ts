@@ -4,7 +4,6 @@
  * | part | value |
  * |---|---|
  * | `keys` | keys that may sign decisions |
- * | `clock` | the highest time of a tick that had an effect |
  * | `timers` | what is due in event time |
  * | `incident/<id>` | a {@link Case}, until its cooldown is over |
  * | `fingerprints/<tenant>` | {@link Fingerprint}s that are active, attached or cooling down |
@@ -69,6 +68,8 @@ export interface StepMemory {
   } | null
   /** Of the command, once issued. */
   readonly notAfterMs: number | null
+  /** Append time of the record by which the deadline of the request, then of the command, was set; absent before. */
+  readonly deadlineSetMs?: number
   /** Taken back before it was approved: it counts neither as an attempt nor as an escalation. */
   readonly withdrawn: boolean
 }
@@ -108,7 +109,6 @@ export interface Chain {
 
 export interface PartValues {
   keys: Keys
-  clock: number
   timers: readonly Timer[]
   [incident: `incident/${string}`]: Case
   [fingerprints: `fingerprints/${string}`]: Fingerprints

@@ -34,7 +34,7 @@ export interface Narrator {
   say(text: string): void
   /**
    * Asks for approval. `answered` turns true when the answer came another way (the API, another terminal, expiry): then
-   * null is the answer.
+   * null is the answer, as it is where nobody can answer here, or the story ends early.
    */
   ask(
     remediation: Remediation,
@@ -50,6 +50,8 @@ export interface StoryOptions {
   readonly partitions: { readonly logs: number; readonly predictions: number }
   /** How far behind the newest event a settled frontier may be: lateness, a pane and the gaps of the traffic. */
   readonly behindMs: number
+  /** Ends the story early; its port has to look at it too while it waits. */
+  readonly signal?: AbortSignal
 }
 
 export interface StoryOutcome {
@@ -64,12 +66,14 @@ export interface StoryOutcome {
 /** Event time after the faults' beginning at which the story ends at the latest. */
 const longestMs = 5 * hourMs
 
+/** @throws the signal's reason where it ends the story early */
 export async function playStory(port: StoryPort, narrator: Narrator, options: StoryOptions): Promise<StoryOutcome> {
-  const { startMs, behindMs } = options
+  const { startMs, behindMs, signal } = options
   const faultMs = startMs + 2 * dayMs
   const traffic = createTraffic(options)
   let records = 0
   const advance = async (untilMs: number) => {
+    signal?.throwIfAborted()
     const made = traffic.advanceTo(untilMs)
     records += made.length
     await port.produce(made)
@@ -103,7 +107,7 @@ export async function playStory(port: StoryPort, narrator: Narrator, options: St
     for (const { incident, remediation } of waiting(await port.incidents())) {
       if (asked.has(remediation.proposal.commandId)) continue
       asked.add(remediation.proposal.commandId)
-      const command = await answer(port, narrator, { incident, remediation })
+      const command = await answer(port, narrator, { incident, remediation, signal })
       if (command === undefined) continue
       const fault = faultOf(command)
       if (fault !== null) {
@@ -133,14 +137,18 @@ function waiting(incidents: readonly Incident[]) {
 async function answer(
   port: StoryPort,
   narrator: Narrator,
-  { incident, remediation }: { incident: Incident; remediation: Remediation },
+  asked: { incident: Incident; remediation: Remediation; signal: AbortSignal | undefined },
 ): Promise<Command | undefined> {
+  const { incident, remediation, signal } = asked
   const { commandId } = remediation.proposal
   const isWaiting = async () =>
     waiting(await port.incidents()).some((entry) => entry.remediation.proposal.commandId === commandId)
   const decision = await narrator.ask(remediation, incident, async () => !(await isWaiting()))
   if (decision !== null) await port.decide(remediation, decision)
-  while (await isWaiting()) await port.moment()
+  while (await isWaiting()) {
+    signal?.throwIfAborted()
+    await port.moment()
+  }
   for (let tries = 0; tries < 50; tries++) {
     const command = (await port.commands()).find(({ id }) => id === commandId)
     if (command !== undefined) return command

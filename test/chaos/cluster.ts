@@ -88,6 +88,8 @@ function isAlive(pid: number): boolean {
 export interface Cluster {
   readonly brokers: readonly Broker[]
   readonly brokerProxies: readonly TcpProxy[]
+  /** Before each broker's followers. */
+  readonly replicationProxies: readonly TcpProxy[]
   readonly databaseProxy: TcpProxy
   readonly replicationFactor: number
   /** Past the proxies. */
@@ -107,7 +109,10 @@ export async function startCluster({ brokers: count, report, diskMb }: ClusterOp
   const began: (() => Promise<unknown>)[] = []
   try {
     report(`starting ${count} broker${count === 1 ? '' : 's'} and a database of their own`)
-    const { brokers, proxies, bootstrap, direct } = await startBrokers({ count, base, diskMb }, began)
+    const { brokers, proxies, replicationProxies, bootstrap, direct } = await startBrokers(
+      { count, base, diskMb },
+      began,
+    )
     const database = await startOwnDatabase(began)
     const databaseProxy = await TcpProxy.start({ host: '127.0.0.1', port: database.port })
     began.push(() => databaseProxy.stop())
@@ -116,6 +121,7 @@ export async function startCluster({ brokers: count, report, diskMb }: ClusterOp
     return {
       brokers,
       brokerProxies: proxies,
+      replicationProxies,
       databaseProxy,
       replicationFactor: count,
       direct: { brokers: direct, databaseUrl: database.url },
@@ -148,7 +154,7 @@ async function startBrokers(
   began: (() => Promise<unknown>)[],
 ) {
   // the script takes the port + 1000 for a controller of its own
-  const [controllerPort, ...ports] = await freePorts(1 + 2 * count)
+  const [controllerPort, ...ports] = await freePorts(1 + 3 * count)
   const quorum = [`controller.quorum.voters=100@127.0.0.1:${controllerPort}`]
   const controller = new Broker({
     folder: `${base}-controller`,
@@ -165,10 +171,13 @@ async function startBrokers(
   began.push(() => controller.stop())
   const brokers: Broker[] = []
   const proxies: TcpProxy[] = []
+  const replicationProxies: TcpProxy[] = []
   for (let index = 0; index < count; index++) {
-    const [inside, outside] = [ports[2 * index]!, ports[2 * index + 1]!]
+    const [inside, outside, replica] = ports.slice(3 * index, 3 * index + 3) as [number, number, number]
     const proxy = await TcpProxy.start({ host: '127.0.0.1', port: outside })
     began.push(() => proxy.stop())
+    const replication = await TcpProxy.start({ host: '127.0.0.1', port: replica })
+    began.push(() => replication.stop())
     const folder = `${base}-broker-${index + 1}`
     const disk = diskMb === undefined ? undefined : await mountDisk(`${folder}-disk`, diskMb, began)
     const broker = new Broker({
@@ -178,10 +187,10 @@ async function startBrokers(
       properties: [
         'process.roles=broker',
         `node.id=${index + 1}`,
-        `listeners=INSIDE://127.0.0.1:${inside},OUTSIDE://127.0.0.1:${outside}`,
-        `advertised.listeners=INSIDE://127.0.0.1:${inside},OUTSIDE://127.0.0.1:${proxy.port}`,
-        'listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT',
-        'inter.broker.listener.name=INSIDE',
+        `listeners=INSIDE://127.0.0.1:${inside},OUTSIDE://127.0.0.1:${outside},REPLICA://127.0.0.1:${replica}`,
+        `advertised.listeners=INSIDE://127.0.0.1:${inside},OUTSIDE://127.0.0.1:${proxy.port},REPLICA://127.0.0.1:${replication.port}`,
+        'listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT,REPLICA:PLAINTEXT,CONTROLLER:PLAINTEXT',
+        'inter.broker.listener.name=REPLICA',
         `offsets.topic.replication.factor=${count}`,
         `default.replication.factor=${count}`,
         'min.insync.replicas=1',
@@ -196,9 +205,10 @@ async function startBrokers(
     began.push(() => broker.stop())
     brokers.push(broker)
     proxies.push(proxy)
+    replicationProxies.push(replication)
   }
   const direct = brokers.map(({ port }) => `127.0.0.1:${port}`)
-  return { brokers, proxies, direct, bootstrap: proxies.map(({ port }) => `127.0.0.1:${port}`) }
+  return { brokers, proxies, replicationProxies, direct, bootstrap: proxies.map(({ port }) => `127.0.0.1:${port}`) }
 }
 
 async function startOwnDatabase(began: (() => Promise<unknown>)[]) {

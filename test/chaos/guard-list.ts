@@ -14,6 +14,7 @@ const discipline = ['test/runtime/task-runner.test.ts']
 const schedules = ['test/runtime/schedules.test.ts', 'test/runtime/task-runner.test.ts']
 const consumer = ['test/io/kafka/stage-consumer.test.ts']
 const ownership = ['test/io/kafka/judging-handler.test.ts']
+const idleness = ['test/io/kafka/idle-policy.test.ts']
 const judging = 'stream/io/kafka/judging-handler.ts'
 const ingest = 'stream/ingest/ingest.ts'
 const runner = 'stream/runtime/task-runner.ts'
@@ -192,10 +193,34 @@ export const guards: readonly Guard[] = [
   {
     name: 'pending idle declaration: stored before what it closes is sent',
     file: 'stream/io/kafka/ingest-handler.ts',
-    text: '    await context.commit(runner.commitPoint(declaration))\n',
+    text: '    await context.commit(runner.commitPoint(declaring))\n',
     instead: '',
     project: 'unit',
     tests: ['test/io/kafka/ingest-handler.test.ts'],
+  },
+  {
+    name: 'pending idle declaration: nothing is folded while its commit is not answered',
+    file: 'stream/io/kafka/ingest-handler.ts',
+    text: '    await this.finishDeclaring(context)\n    if (this.declaring !== null) return\n',
+    instead: '    this.declaring = null\n',
+    project: 'unit',
+    tests: ['test/io/kafka/ingest-handler.test.ts'],
+  },
+  {
+    name: 'idle: what is still to be read is no silence',
+    file: 'stream/io/kafka/idle-policy.ts',
+    text: '    if (!isRead(partition)) return null\n',
+    instead: '',
+    project: 'unit',
+    tests: idleness,
+  },
+  {
+    name: 'idle: never past a partition that speaks',
+    file: 'stream/io/kafka/source-clocks.ts',
+    text: 'return Math.min(...speaking.map(({ watermarkMs }) => watermarkMs!))',
+    instead: 'return Math.max(...speaking.map(({ watermarkMs }) => watermarkMs!))',
+    project: 'unit',
+    tests: idleness,
   },
   {
     name: 'pending idle declaration: part of the metadata',
@@ -260,8 +285,16 @@ export const guards: readonly Guard[] = [
   {
     name: 'a batch whose checksum is wrong is not folded',
     file: 'stream/io/kafka/record-set.ts',
-    text: 'if (crc32c(batch.subarray(ATTRIBUTES_AT)) !== batch.readUInt32BE(CRC_AT)) {',
-    instead: 'if (crc32c(batch.subarray(ATTRIBUTES_AT)) < 0) {',
+    text: 'crc32c(batch.subarray(ATTRIBUTES_AT)) === batch.readUInt32BE(CRC_AT)',
+    instead: 'crc32c(batch.subarray(ATTRIBUTES_AT)) >= 0',
+    project: 'unit',
+    tests: ['test/io/kafka/record-set.test.ts'],
+  },
+  {
+    name: 'a batch that says it lies elsewhere leads nowhere',
+    file: 'stream/io/kafka/batch-order.ts',
+    text: 'this.#high = high ?? Number.MAX_SAFE_INTEGER',
+    instead: 'this.#high = Number.MAX_SAFE_INTEGER',
     project: 'unit',
     tests: ['test/io/kafka/record-set.test.ts'],
   },

@@ -286,3 +286,24 @@ describe('a worker whose only broker has a full disk', { timeout: 600_000 }, () 
     await isAsUndisturbed(group)
   })
 })
+
+describe('a worker whose brokers replicate slower than it waits', { timeout: 600_000 }, () => {
+  it('writes nothing twice: what nobody can read yet is not taken for unwritten', async () => {
+    const pair = await startCluster({ brokers: 2, report: (line) => console.log(`chaos: ${line}`) })
+    onTestFinished(() => pair.stop(), 60_000)
+    const group = await started(10, pair)
+    const worker = owned(group.worker())
+    await ready(worker)
+    group.feed()
+    await fed(group, 800)
+    await until('measurements', async () => (await group.count('measurements')) > 0)
+    // longer than a request waits for its answer, shorter than a follower may lag before it is left out
+    for (const proxy of pair.replicationProxies) proxy.silent = true
+    group.allow(4_000)
+    await new Promise((resolve) => setTimeout(resolve, 24_000))
+    for (const proxy of pair.replicationProxies) proxy.heal()
+    await until('all records to be sent', async () => group.sent >= 4_800)
+    await worker.terminate()
+    await isAsUndisturbed(group)
+  })
+})

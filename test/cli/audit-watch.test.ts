@@ -15,32 +15,62 @@ function auditChain(count: number): AuditEntry[] {
   return chain
 }
 
+/** A watch over an audit of which the table holds nothing, unless told. */
+function watchOver(table: readonly AuditEntry[] = [], bounds: { hashesMax?: number; hashesOfAllMax?: number } = {}) {
+  let broken: object[] = []
+  const watch = new AuditWatch({
+    ...bounds,
+    onBroken: (entry) => broken.push(entry),
+    stored: async (places) =>
+      table.filter((row) => places.some(({ tenant, sequence }) => tenant === row.tenant && sequence === row.sequence)),
+  })
+  return {
+    async take(bodies: Parameters<typeof logRecords>[0]): Promise<object[]> {
+      broken = []
+      await watch.take(logRecords(bodies))
+      return broken
+    },
+  }
+}
+
 describe('the watch over the audit', () => {
   const chain = auditChain(6)
+  const { tenant } = chain[0]!
 
-  it('is content with a chain, from wherever it sees it first, and with repetitions', () => {
-    const watch = new AuditWatch()
-    expect(watch.take(logRecords(chain.slice(2)))).toEqual([])
-    expect(watch.take(logRecords(chain.slice(4)))).toEqual([])
-    expect(watch.take(logRecords([null, Buffer.from('{'), ...chain.slice(5)]))).toEqual([])
+  it('is content with a chain, from wherever it sees it first, and with repetitions', async () => {
+    const watch = watchOver(chain)
+    expect(await watch.take(chain.slice(2))).toEqual([])
+    expect(await watch.take(chain.slice(4))).toEqual([])
+    expect(await watch.take([null, Buffer.from('{'), ...chain.slice(5)])).toEqual([])
+    expect(await watch.take(chain)).toEqual([])
   })
 
-  it('sees an altered entry, a missing one, and one that names another predecessor', () => {
-    const { tenant } = chain[0]!
+  it('sees an altered entry, a missing one, and one that names another predecessor', async () => {
     const altered = { ...chain[2]!, event: 'another' }
-    expect(new AuditWatch().take(logRecords([...chain.slice(0, 2), altered]))).toEqual([
-      { tenant, sequence: 2, reason: 'hash' },
-    ])
-    expect(new AuditWatch().take(logRecords([chain[0]!, chain[2]!]))).toEqual([
-      { tenant, sequence: 2, reason: 'sequence' },
-    ])
+    expect(await watchOver().take([...chain.slice(0, 2), altered])).toEqual([{ tenant, sequence: 2, reason: 'hash' }])
+    const missing = watchOver()
+    expect(await missing.take([chain[0]!, chain[2]!])).toEqual([{ tenant, sequence: 2, reason: 'sequence' }])
+    expect(await missing.take(chain.slice(3))).toEqual([])
     const forged = rehashed({ ...chain[2]!, previousHash: 'f'.repeat(64) })
-    expect(new AuditWatch().take(logRecords([...chain.slice(0, 2), forged]))).toEqual([
+    expect(await watchOver().take([...chain.slice(0, 2), forged])).toEqual([
       { tenant, sequence: 2, reason: 'previous-hash' },
     ])
-    const rewritten = rehashed({ ...chain[1]!, event: 'another' })
-    expect(new AuditWatch().take(logRecords([...chain.slice(0, 2), rewritten]))).toEqual([
-      { tenant, sequence: 1, reason: 'sequence' },
-    ])
+  })
+
+  it.each([0, 1, 3, 5])('sees a forged entry at the place of entry %i, however old that is', async (sequence) => {
+    const forged = rehashed({ ...chain[sequence]!, event: 'another' })
+    const broken = [{ tenant, sequence, reason: 'sequence' }]
+    expect(await watchOver().take([...chain, forged])).toEqual(broken)
+    // older than what is remembered: the table knows, which may hold both by then
+    for (const table of [chain, [...chain, forged]]) {
+      expect(await watchOver(table, { hashesMax: 2 }).take([...chain, forged])).toEqual(broken)
+    }
+  })
+
+  it('remembers a bounded number of hashes, and is content with repetitions beyond it', async () => {
+    const long = auditChain(50)
+    const watch = watchOver(long, { hashesMax: 4, hashesOfAllMax: 3 })
+    for (const entry of long) expect(await watch.take([entry])).toEqual([])
+    expect(await watch.take(long)).toEqual([])
   })
 })

@@ -11,6 +11,7 @@ function fake(
     dumb?: boolean
     columns?: number
     input?: TerminalOptions['input']
+    interrupt?: () => void
   } = {},
 ) {
   const written = { out: '', error: '' }
@@ -22,6 +23,9 @@ function fake(
       written[name] += text
       return true
     },
+    // what readline asks of a stream that is a terminal
+    on: () => {},
+    removeListener: () => {},
   })
   const terminal = createTerminal({
     output: stream('out'),
@@ -29,6 +33,7 @@ function fake(
     wishes: { noColor: options.noColor ?? false, dumb: options.dumb ?? false },
     clock: () => nowMs,
     ...(options.input === undefined ? {} : { input: options.input }),
+    ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
   })
   return { terminal, written, wait: (ms: number) => (nowMs += ms) }
 }
@@ -77,6 +82,13 @@ describe('terminal', () => {
     expect([...written.error.replace('\r', '').replace(`${esc}[K`, '')].length).toBeLessThan(20)
   })
 
+  it('takes a terminal of no size for one of 80 columns', () => {
+    const { terminal, written } = fake({ isTTY: true, columns: 0 })
+    expect(terminal.columns).toBe(80)
+    terminal.progress({ label: 'reading', total: 10 }).update(5)
+    expect(written.error).toContain('50 %, 5 of 10')
+  })
+
   it('writes plain lines elsewhere, seldom', () => {
     const { terminal, written, wait } = fake()
     const progress = terminal.progress({ label: 'reading', unit: 'records' })
@@ -117,6 +129,27 @@ describe('terminal', () => {
     const ended = terminal.ask('Again? ')
     input.end()
     expect(await ended).toBeNull()
+  })
+
+  it('hands Ctrl-C at a question on, and gives way to what it brings about', async () => {
+    const controller = new AbortController()
+    const input = Object.assign(new PassThrough(), { isTTY: true, setRawMode: () => input })
+    const { terminal, written } = fake({ isTTY: true, input, interrupt: () => controller.abort() })
+    const answer = terminal.ask('Approve? ', controller.signal)
+    input.write('\u0003')
+    expect(await answer).toBeNull()
+    expect(controller.signal.aborted).toBe(true)
+    expect(written.error.endsWith('\n')).toBe(true)
+  })
+
+  it('writes lines above a question that waits', async () => {
+    const input = Object.assign(new PassThrough(), { isTTY: true })
+    const { terminal, written } = fake({ input })
+    const answer = terminal.ask('Approve? ')
+    terminal.note('meanwhile')
+    expect(written.error).toBe(`Approve? \r${esc}[Kmeanwhile\nApprove? `)
+    input.write('y\n')
+    expect(await answer).toBe('y')
   })
 
   it('groups digits the same everywhere', () => {

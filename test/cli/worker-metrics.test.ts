@@ -19,7 +19,12 @@ function ingestRunner(counts: { accepted: number; rejected: number; late: number
 
 const leftOut = new Map([['logs', 5]])
 const detectTask = { watermarkMs: 9_000, following: { entities: 17, leftOut } }
-const judging = { runner: { task: detectTask, pendingCount: 0 }, unstored: 11, isWaiting: true }
+const judging = {
+  runner: { task: detectTask, pendingCount: 0 },
+  unstored: 11,
+  isWaiting: true,
+  checkpointedAtMs: 4_000,
+}
 
 function pipelineOf(ingest: object): Pipeline {
   return {
@@ -59,6 +64,7 @@ describe('the metrics of running tasks', () => {
     expect(await value('sentinel_watermark_delay_seconds{stage="detect",task="2"}')).toBe(1)
     expect(await value('sentinel_checkpoint_unstored_records{task="detect/2"}')).toBe(11)
     expect(await value('sentinel_back_pressure{task="detect/2"}')).toBe(1)
+    expect(await value('sentinel_checkpoint_age_seconds{task="detect/2"}')).toBe(6)
     expect(await value('sentinel_entities{task="detect/2"}')).toBe(17)
     expect(await value('sentinel_detect_left_out_total{source="logs"}')).toBe(5)
     leftOut.set('logs', 8)

@@ -4,7 +4,11 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { createTelemetry } from '../../stream/telemetry.ts'
+import { rejectionCode } from '../../stream/contract/ingest-records.ts'
+import { topicNames } from '../../stream/contract/topics.ts'
+import { failures } from '../../stream/log-codes.ts'
+import { createTelemetry, pipelineEvents } from '../../stream/telemetry.ts'
+import { stageNames } from '../../stream/topology.ts'
 
 const folder = join(import.meta.dirname, '../../deploy/prometheus')
 const read = (path: string): string => readFileSync(join(folder, path), 'utf8')
@@ -21,24 +25,39 @@ const rules = z
   .parse(parse(read('alerts.yaml')))
   .groups.flatMap((group) => group.rules)
 
-const tests = z
+const testGroups = z
   .object({
     tests: z.array(
       z.object({
+        input_series: z.array(z.object({ series: z.string() })),
         alert_rule_test: z.array(z.object({ alertname: z.string(), exp_alerts: z.array(z.unknown()) })).length(1),
       }),
     ),
   })
-  .parse(parse(read('alerts.test.yaml')))
-  .tests.map((test) => test.alert_rule_test[0]!)
+  .parse(parse(read('alerts.test.yaml'))).tests
+const tests = testGroups.map((test) => test.alert_rule_test[0]!)
+const series = [...new Set(testGroups.flatMap(({ input_series }) => input_series.map(({ series }) => series)))]
 
 const page = readFileSync(join(folder, '../../docs/operations.md'), 'utf8')
 
-/** Names of series that a registry exposes: a histogram has three. */
-function exposed(): Set<string> {
+/** Labels by the names of series that a registry exposes: a histogram has three. */
+function exposed(): Map<string, readonly string[]> {
   const { registry } = createTelemetry({ log: 'silent', write: () => {}, processMetrics: true })
-  const names = registry.getMetricsAsArray() as unknown as { name: string }[]
-  return new Set(names.flatMap(({ name }) => [name, `${name}_bucket`, `${name}_sum`, `${name}_count`]))
+  const metrics = registry.getMetricsAsArray() as unknown as { name: string; labelNames: string[] }[]
+  return new Map(
+    metrics.flatMap(({ name, labelNames }) =>
+      [name, `${name}_bucket`, `${name}_sum`, `${name}_count`].map((each) => [each, labelNames] as const),
+    ),
+  )
+}
+
+/** What a label may hold, where that is known before. */
+const labelValues: Readonly<Record<string, readonly string[]>> = {
+  stage: stageNames,
+  topic: topicNames.map((name) => `sentinel.${name}.v1`),
+  outcome: ['accepted', 'rejected', 'late', 'skewed', 'found', 'unknown', 'away', 'exported', 'dropped', 'failed'],
+  code: [...Object.keys(failures), ...rejectionCode.options],
+  kind: [...Object.keys(pipelineEvents), 'service', 'model'],
 }
 
 /** What an expression asks Prometheus for: names before `{`, `[`, or of ours. */
@@ -58,10 +77,23 @@ describe('alert rules', () => {
     expect(metrics.filter((name) => name !== 'up' && !names.has(name))).toEqual([])
   })
 
+  it.each(series)('are tried with series that the worker can emit: %s', (text) => {
+    const [, name, inside] = /^([a-z0-9_]+)\{(.*)\}$/.exec(text)!
+    const labels = [...inside!.matchAll(/([a-z_]+)="([^"]*)"/g)].map(([, label, value]) => ({
+      label: label!,
+      value: value!,
+    }))
+    const own = labels.filter(({ label }) => label !== 'instance' && label !== 'job')
+    if (name !== 'up') expect(own.map(({ label }) => label).sort()).toEqual([...names.get(name!)!].sort())
+    expect(own.filter(({ label, value }) => labelValues[label]?.includes(value) === false)).toEqual([])
+  })
+
   it.each(rules)(
     '$alert has a section that says what it means, where to look, what to do',
     ({ alert, annotations }) => {
-      expect(annotations.runbook_url).toBe(`docs/operations.md#${alert.toLowerCase()}`)
+      expect(annotations.runbook_url).toBe(
+        `{{ $externalLabels.sentinel_docs }}docs/operations.md#${alert.toLowerCase()}`,
+      )
       const section = page.split(/^### /m).find((text) => text.startsWith(`${alert}\n`))
       expect(section, `docs/operations.md has no section ${alert}`).toBeDefined()
       for (const part of ['**Meaning.**', '**Look.**', '**Do.**']) expect(section).toContain(part)

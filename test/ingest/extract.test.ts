@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { entityKind, restOf } from '../../stream/contract/pane.ts'
 import { name as nameSchema } from '../../stream/contract/primitives.ts'
 import type { ModelObservation, ServiceObservation } from '../../stream/ingest/decode/decoder.ts'
 import { boundedNumber, cleanName, Extractor, isErrorLevel } from '../../stream/ingest/extract.ts'
@@ -44,6 +45,22 @@ describe('names', () => {
         expect(cleanName(clean)).toBe(clean)
       }),
     )
+  })
+})
+
+describe('the name of a rest', () => {
+  it.each([
+    [new Extractor('s').extract({ ...log, service: '(other)' }), /^service:\(other\)~[0-9a-f]{14}$/],
+    [new Extractor('(other)').extract({ ...log, service: undefined }), /^service:\(other\)~[0-9a-f]{14}$/],
+    [new Extractor('(other)').extract({ kind: 'text', timeMs: 5, line: '' }), /^text:\(other\)~[0-9a-f]{14}$/],
+    [
+      extractor.extract({ kind: 'metric', timeMs: 5, name: '(other)', value: 1, entity: undefined, labels: [] }),
+      /^metric:\(other\)~[0-9a-f]{14}$/,
+    ],
+    [new Extractor('s').extract({ ...log, service: '(others)' }), /^service:\(others\)$/],
+  ])('is nobody’s own: %o', ({ entity }, expected) => {
+    expect(entity).toMatch(expected)
+    expect(entityKind.options.map(restOf)).not.toContain(entity)
   })
 })
 

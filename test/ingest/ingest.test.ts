@@ -11,6 +11,8 @@ import { BASE_MS, makeTask, metricRecord, START_OFFSET } from './schedule.ts'
 
 const source = sourceConfig.parse({ name: 'metrics', format: 'metric', pane: 10, lateness: 30, skewAgreement: 3 })
 
+const DAY_MS = 86_400_000
+
 /** A record with points of metric `a` (or of those named) at these times after the base. */
 function at(offset: number, ...times: (number | [string, number])[]) {
   const points = times.map((time) => {
@@ -344,5 +346,63 @@ describe('the discipline of the task', () => {
     const commit = started().commitPoint()
     const other = { source, partition: 1, partitionCount: 2, digest: 'other', startOffset: 0, committed: commit }
     expect(() => createIngestTask(other)).toThrow(/under configuration digest/)
+  })
+})
+
+describe('events ahead of the timestamp of their own record', () => {
+  /** A record of the present, but for the time that it tells of. */
+  const aheadBy = (offset: number, ms: number, timestampMs = BASE_MS) =>
+    metricRecord(START_OFFSET + offset, [{ name: 'a', value: 1, time: BASE_MS + ms }], timestampMs)
+
+  it('never move the clock, however many agree', () => {
+    const task = started()
+    out(task.step(at(0, 5)))
+    const letters = Array.from({ length: 20 }, (_, index) => out(task.step(aheadBy(1 + index, 30 * DAY_MS)))).flat()
+    expect(letters.map(({ body }) => deadLetter.parse(body).code)).toEqual(new Array(20).fill('skewed'))
+    expect(deadLetter.parse(letters[0]!.body).reason).toContain('sources[].maxAhead')
+    expect(task.watermarkMs).toBe(BASE_MS - 25)
+    expect(out(task.step(at(21, 15)))).toEqual([])
+    expect(task.counts).toEqual({ accepted: 2, rejected: 0, late: 0, skewed: 20 })
+    expect(task.held).toBe(0)
+  })
+
+  it('do so up to the bound', () => {
+    const task = started()
+    out(task.step(at(0, 5)))
+    for (const offset of [1, 2, 3]) out(task.step(aheadBy(offset, DAY_MS)))
+    expect(task.watermarkMs).toBe(BASE_MS + DAY_MS - 30)
+    expect(task.counts).toEqual({ accepted: 4, rejected: 0, late: 0, skewed: 0 })
+  })
+
+  it('are judged without a clock and without lateness too', () => {
+    const task = makeTask({ ...source, lateness: 0 }, null)
+    expect(out(task.step(aheadBy(0, DAY_MS + 1)))).toMatchObject([{ topic: 'dead-letters' }])
+    expect(task.watermarkMs).toBeNull()
+  })
+
+  it('are the whole record where one of its rows is', () => {
+    const task = started()
+    out(task.step(at(0, 5)))
+    expect(out(task.step(at(1, 6, 30 * DAY_MS, 7)))).toMatchObject([{ body: { code: 'skewed' } }])
+    expect(task.counts).toEqual({ accepted: 1, rejected: 0, late: 0, skewed: 1 })
+    expect(task.openPanes).toBe(1)
+  })
+
+  it.each([0, -1])('are not judged by a record without a timestamp (%i)', (timestampMs) => {
+    const task = started()
+    out(task.step(at(0, 5)))
+    for (const offset of [1, 2, 3]) out(task.step(aheadBy(offset, 30 * DAY_MS, timestampMs)))
+    expect(task.watermarkMs).toBe(BASE_MS + 30 * DAY_MS - 30)
+  })
+
+  it('leave a run of candidates as it is', () => {
+    const task = started()
+    out(task.step(at(0, 5)))
+    out(task.step(aheadBy(1, 1_000)))
+    out(task.step(aheadBy(2, 30 * DAY_MS)))
+    out(task.step(aheadBy(3, 1_001)))
+    expect(task.held).toBe(2)
+    out(task.step(aheadBy(4, 1_002)))
+    expect(task.watermarkMs).toBe(BASE_MS + 972)
   })
 })

@@ -132,7 +132,7 @@ describe('a pane too large for a message', () => {
 
 describe('open panes', () => {
   it('fold entities beyond the bound into one of their kind', () => {
-    const panes = new OpenPanes({ paneMs: 10, entitiesMax: 2 })
+    const panes = new OpenPanes({ paneMs: 10, entitiesMax: 2, cellsMax: 100 })
     const origin = { offset: 0, hash: 0, replay: { offset: 0, clockBeforeMs: null } }
     for (const entity of ['c', 'b', 'a', 'c', 'd', 'b']) panes.fold({ ...row({ x: 1 }), entity }, 10, origin)
     const closed = [...panes.close(10)].map(({ pane }) => fitPane(pane, identity))
@@ -145,7 +145,7 @@ describe('open panes', () => {
     expect(panes.size).toBe(0)
   })
   it('hold no more than their bound, whatever names come', () => {
-    const panes = new OpenPanes({ paneMs: 10, entitiesMax: 50 })
+    const panes = new OpenPanes({ paneMs: 10, entitiesMax: 50, cellsMax: 1_000 })
     for (let offset = 0; offset < 20_000; offset++) {
       const origin = { offset, hash: offset, replay: { offset: 0, clockBeforeMs: null } }
       panes.fold({ ...row({ x: 1 }), entity: `model:${offset}` }, 10 * (1 + (offset % 3)), origin)
@@ -156,7 +156,7 @@ describe('open panes', () => {
   })
 
   it('are aligned to the epoch and half-open, also before it', () => {
-    const panes = new OpenPanes({ paneMs: 10, entitiesMax: 10_000 })
+    const panes = new OpenPanes({ paneMs: 10, entitiesMax: 10_000, cellsMax: 10_000 })
     expect([0, 9, 10, -1, -10, -11].map((timeMs) => panes.endOf(timeMs))).toEqual([10, 10, 20, 0, 0, -10])
   })
 })

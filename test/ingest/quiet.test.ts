@@ -16,9 +16,11 @@ function task(options: {
   lateness?: number
   partition?: number
   pane?: number
+  maxCells?: number
+  maxAhead?: number
 }): IngestTask {
-  const { format, lateness = 30, partition = 0, pane = 10 } = options
-  const source = sourceConfig.parse({ name: 'source', format, pane, lateness, skewAgreement: 2 })
+  const { partition = 0, ...cut } = options
+  const source = sourceConfig.parse({ name: 'source', pane: 10, lateness: 30, skewAgreement: 2, ...cut })
   const made = createIngestTask({ source, partition, partitionCount: 4, digest: 'd', startOffset: 0, committed: null })
   made.opening()
   return made
@@ -77,9 +79,10 @@ describe.each(['prediction', 'json-log'] as const)('a record of format %s folded
         fc.array(draft, { minLength: 20, maxLength: 80 }),
         fc.constantFrom(30, 30, 0),
         fc.constantFrom(10, 200),
-        (drafts, lateness, pane) => {
-          const fast = task({ format, lateness, pane })
-          const slow = task({ format, lateness, pane })
+        fc.constantFrom({}, {}, { maxCells: 12 }, { maxAhead: 150 }),
+        (drafts, lateness, pane, bounds) => {
+          const fast = task({ format, lateness, pane, ...bounds })
+          const slow = task({ format, lateness, pane, ...bounds })
           let nowMs = 0
           let offset = 0
           for (const { event, step, gap, garbage } of drafts) {
@@ -92,6 +95,7 @@ describe.each(['prediction', 'json-log'] as const)('a record of format %s folded
               expect(expected).toEqual([])
             } else expect(canonicalJson(emitted(fast, given))).toBe(canonicalJson(expected))
             expect(fast.counts).toEqual(slow.counts)
+            expect(fast.overflow).toEqual(slow.overflow)
             expect(fast.commitPoint()).toEqual(slow.commitPoint())
             expect(canonicalJson(fast.endOfBatch())).toBe(canonicalJson(slow.endOfBatch()))
           }
@@ -100,7 +104,7 @@ describe.each(['prediction', 'json-log'] as const)('a record of format %s folded
       { numRuns: 100 },
     )
     expect(quiet).toBeGreaterThan(500)
-  })
+  }, 60_000)
 })
 
 describe('an entity spread over all partitions', () => {

@@ -66,15 +66,17 @@ const operationDraft = fc.oneof(
   { weight: 3, arbitrary: fc.constant({ commit: true }) },
 )
 
-/** Events late, ahead, in bursts and after jumps of time; gaps of offsets; garbage; idle raises; commits. */
+/** Events late, ahead, in bursts and after jumps of time; gaps of offsets; garbage; idle raises; commits; few cells. */
 export const schedules: fc.Arbitrary<Schedule> = fc
   .record({
     drafts: fc.array(operationDraft, { minLength: 5, maxLength: 90 }),
     lateness: fc.constantFrom(30, 30, 30, 60, 0),
     skewAgreement: fc.constantFrom(1, 2, 3, 3, 4),
+    maxAhead: fc.constantFrom('1d', '1d', 90),
+    maxCells: fc.constantFrom(100_000, 100_000, 12),
   })
-  .map(({ drafts, lateness, skewAgreement }) => {
-    const source = sourceConfig.parse({ name: 'metrics', format: 'metric', pane: 10, lateness, skewAgreement })
+  .map(({ drafts, ...options }) => {
+    const source = sourceConfig.parse({ name: 'metrics', format: 'metric', pane: 10, ...options })
     const operations: Operation[] = []
     let offset = START_OFFSET
     let nowMs = BASE_MS

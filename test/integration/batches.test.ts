@@ -181,12 +181,13 @@ describe.skipIf(servicesMissing || !hasJars || !hasKcat)('batches of others', ()
       await send('compacted', [{ key: 'tail', value: line(0, 'key') }]) // a segment ends when something follows it
       return false
     })
-    // a byte that went bad on disk: in a plain batch, and in a compressed one
+    // a byte that went bad on disk: in a plain batch, in a compressed one, and in the header of one, where its last offset is
     await createTopic('damaged')
     for (const [codec, service] of [
       ['none', 'before'],
       ['none', 'hit'],
       ['gzip', 'hit'],
+      ['none', 'hit'],
       ['none', 'after'],
     ] as const) {
       await oneBatch(broker.address, 'damaged', {
@@ -197,8 +198,10 @@ describe.skipIf(servicesMissing || !hasJars || !hasKcat)('batches of others', ()
     await broker.stop()
     const segment = await readFile(broker.segment('damaged'))
     const batches = batchesOf(segment)
-    expect(batches.map(({ records }) => records)).toEqual([10, 10, 10, 10])
+    expect(batches.map(({ records }) => records)).toEqual([10, 10, 10, 10, 10])
     for (const { end } of batches.slice(1, 3)) segment[end - 20] = segment[end - 20]! ^ 0x10
+    const header = batches[3]!.start
+    segment[header + 23] = segment[header + 23]! ^ 0x80
     await writeFile(broker.segment('damaged'), segment)
     await broker.start()
 
@@ -222,7 +225,7 @@ describe.skipIf(servicesMissing || !hasJars || !hasKcat)('batches of others', ()
       ...Object.fromEntries(codecs.map((codec) => [`huge-${codec}`, { accepted: manyRecords, rejected: 0 }])),
       transactions: { accepted: 15, rejected: 0 },
       compacted: { accepted: compactedRecords, rejected: 0 },
-      damaged: { accepted: 20, rejected: 20 },
+      damaged: { accepted: 20, rejected: 30 },
     }
     const found = async () => {
       const entries = await Promise.all(topics.map(async (topic) => [topic, await positionsOf(url!, topic)] as const))
@@ -256,7 +259,7 @@ describe.skipIf(servicesMissing || !hasJars || !hasKcat)('batches of others', ()
     )
     const said = letters.map(({ origin, code, reason }) => [origin.source, origin.offset, code, reason])
     const reason = expect.stringContaining('its batch is not what its producer sent')
-    expect(said).toEqual(Array.from({ length: 20 }, (_, index) => ['damaged', 10 + index, 'undecodable', reason]))
+    expect(said).toEqual(Array.from({ length: 30 }, (_, index) => ['damaged', 10 + index, 'undecodable', reason]))
   })
 
   async function readAll(topic: string) {

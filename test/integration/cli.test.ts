@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { topicNames } from '../../stream/contract/topics.ts'
 import { offsetRanges } from '../../stream/io/kafka/topics.ts'
+import { databaseUrl, freshSchemaName, testPool } from '../io/database.ts'
 import { writeConfig } from '../small-config.ts'
 import { sentinel } from './child.ts'
 import { createWorld, ownNames, servicesMissing, testFolder } from './world.ts'
@@ -56,8 +57,21 @@ describe.skipIf(servicesMissing)('the command line', () => {
     expect(lines.code, lines.stderr).toBe(1)
     expect(lines.stderr).toMatch(/line 2: /)
     expect(await offsetRanges(admin, topic)).toEqual([{ low: 0, high: 4 }])
+    const beyond = ['produce', '--file', ndjson, '--topic', `${prefix}beyond`, '--create', '1', '--partition', '4']
+    const refused = await sentinel(beyond, { cwd: folder }).end()
+    expect(refused.code, refused.stderr).toBe(64)
+    expect(await admin.listTopics()).not.toContain(`${prefix}beyond`)
     const nowhere = await sentinel(['produce', '--file', ndjson, '--topic', `${prefix}nowhere`], { cwd: folder }).end()
     expect(nowhere.code, nowhere.stderr).toBe(66)
+  })
+
+  it('says under which configuration it found nothing to replay', async () => {
+    const { configPath, prefix } = await createWorld()
+    const cwd = await testFolder()
+    const { code, stderr } = await sentinel(['replay', '--live', configPath], { cwd }).end()
+    expect(code, stderr).toBe(66)
+    expect(stderr).toContain(`Live is ${configPath}: `)
+    expect(stderr).toContain(prefix)
   })
 
   it('simulates as fast as it goes', async () => {
@@ -91,9 +105,50 @@ describe.skipIf(servicesMissing)('the command line', () => {
     expect([invalid.code, check.code], check.stderr).toEqual([78, 78])
     expect(check.stderr).toContain('window')
     expect(away.code, away.stderr).toBe(69)
+    expect(away.stderr).toContain(`tried 127.0.0.1:${closed} (connection refused)`)
     expect(absent.code, absent.stderr).toBe(66)
+    const message = expect.stringContaining('window')
+    expect(lastLine(invalid.stderr)).toMatchObject({ code: 'CONFIGURATION_INVALID', exitCode: 78, message })
+    expect(lastLine(absent.stderr)).toMatchObject({ level: 'error', code: 'INPUT_UNREADABLE', exitCode: 66 })
+  })
+
+  it('asks for the broker before it makes a table, and says in its last line why it ended', async () => {
+    const schema = freshSchemaName()
+    const path = await writeConfig(await testFolder(), 'sentinel.yaml', { prefix: 'nowhere.', schema })
+    const env = { KAFKA_BROKERS: `127.0.0.1:${await closedPort()}` }
+    const { code, stderr } = await sentinel(['run', '--config', path], { env }).end()
+    expect(code, stderr).toBe(69)
+    const message = expect.stringContaining('connection refused')
+    expect(lastLine(stderr)).toMatchObject({ level: 'error', code: 'BROKER_UNAVAILABLE', exitCode: 69, message })
+    const { rows } = await testPool([schema]).query('select from pg_namespace where nspname = $1', [schema])
+    expect(rows).toEqual([])
+  })
+
+  it('says by which variable the database that it may not enter was found', async () => {
+    const { configPath } = await createWorld()
+    const wrong = new URL(databaseUrl)
+    wrong.password = 'wrong'
+    const [migrated, doctor] = await Promise.all([
+      sentinel(['migrate', '--config', configPath], { env: { DATABASE_URL: wrong.href } }).end(),
+      sentinel(['doctor', '--config', configPath], { env: { DATABASE_READER_URL: wrong.href } }).end(),
+    ])
+    expect(migrated.code, migrated.stderr).toBe(77)
+    expect(migrated.stderr).toContain('Check the user and password of DATABASE_URL')
+    expect(migrated.stderr).not.toContain('sentinel migrate')
+    expect(doctor.code, doctor.stdout).toBe(1)
+    expect(doctor.stdout).toMatch(/wrong database reader: .*Check the user and password of DATABASE_READER_URL/)
+    expect(doctor.stdout).toMatch(/ok {4}database: /)
   })
 })
+
+/** The last line of a log, all of which is JSON. */
+function lastLine(text: string): unknown {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as unknown)
+    .at(-1)
+}
 
 /** A port on which nobody listens: one that was free a moment ago. */
 function closedPort(): Promise<number> {

@@ -3,6 +3,7 @@ import { canonicalJson } from '../../stream/contract/encoding.ts'
 import { idOf } from '../../stream/contract/id.ts'
 import type { TopicName } from '../../stream/contract/topics.ts'
 import { createSink } from '../../stream/io/postgres/sink.ts'
+import { storedHashes } from '../../stream/io/postgres/stored-hashes.ts'
 import { databaseUrl, migratedDatabase } from '../io/database.ts'
 import {
   auditEntry,
@@ -54,6 +55,18 @@ for (const timescale of ['auto', 'off'] as const) {
       expect(await rows('decisions', 'id, principal, decision, decided_at')).toEqual([
         { id: idOf('decision', 1), principal: 'p', decision: 'reject', decided_at: new Date(noonMs) },
       ])
+    })
+
+    it('says what it holds of places of the audit, both sides of a fork', async () => {
+      const { sink, pool, schema } = await sinkOn({ timescale })
+      const forged = auditEntry(1, { id: idOf('forged', 1), hash: 'f'.repeat(64) })
+      const records = logRecords([auditEntry(0), auditEntry(1), auditEntry(2), forged])
+      await sink.write({ topic: 'audit', partition: 0, records })
+      const places = [1, 2, 7].map((sequence) => ({ tenant: 'default', sequence }))
+      const found = await storedHashes(pool, schema, [...places, { tenant: 'another', sequence: 0 }])
+      const [, one, two] = records.map(({ value }) => JSON.parse(Buffer.from(value!).toString()))
+      const hashes = found.map(({ sequence, hash }) => `${sequence} ${hash}`)
+      expect(hashes.sort()).toEqual([`1 ${one.hash}`, `1 ${forged.hash}`, `2 ${two.hash}`].sort())
     })
 
     it('writes a narrow row for each feature', async () => {

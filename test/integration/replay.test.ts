@@ -96,7 +96,7 @@ async function everything({ admin, prefix, pool, schema, configPath }: World) {
   const { groups } = await admin.listGroups()
   const groupIds = groups
     .map(({ groupId }) => groupId)
-    .filter((id) => id.startsWith(prefix) || id.startsWith('sentinel-reader-'))
+    .filter((id) => id.startsWith(prefix))
     .sort()
   const commits = await Promise.all(groupIds.map((groupId) => admin.fetchOffsets({ groupId })))
   const names = await pool.query(

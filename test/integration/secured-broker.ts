@@ -73,18 +73,17 @@ export async function startSecuredBroker(): Promise<SecuredBroker> {
   }
 }
 
-function aclOf({ resource, name, pattern, operation }: Permission, user: string) {
+function aclOf({ resource, name, operation }: Permission, user: string) {
   return {
     resourceType: resource === 'topic' ? AclResourceTypes.TOPIC : AclResourceTypes.GROUP,
     resourceName: name,
-    resourcePatternType: pattern === 'prefixed' ? ResourcePatternTypes.PREFIXED : ResourcePatternTypes.LITERAL,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
     principal: `User:${user}`,
     host: '*',
     operation: {
       Read: AclOperationTypes.READ,
       Write: AclOperationTypes.WRITE,
       Describe: AclOperationTypes.DESCRIBE,
-      Delete: AclOperationTypes.DELETE,
     }[operation],
   }
 }

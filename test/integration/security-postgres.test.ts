@@ -7,7 +7,9 @@ import { postgresCheckpointStore } from '../../stream/io/postgres/checkpoint-sto
 import { postgresConfigurationStore } from '../../stream/io/postgres/configurations.ts'
 import { grant, tableGrants } from '../../stream/io/postgres/grants.ts'
 import { migrate } from '../../stream/io/postgres/migrate.ts'
+import { createPool } from '../../stream/io/postgres/pool.ts'
 import { postgresReadModel } from '../../stream/io/postgres/read-model.ts'
+import { canReadTables } from '../../stream/io/postgres/schema.ts'
 import { createSink } from '../../stream/io/postgres/sink.ts'
 import { databaseUrl } from '../io/database.ts'
 import {
@@ -150,7 +152,20 @@ describe.skipIf(databaseUrl === '')('the roles of the database', () => {
       code: 'PERMISSION_DENIED',
       message: expect.stringContaining('sentinel migrate'),
     })
-    const { schema, pool, role } = await databaseRoles({ migrated: true })
+    const { schema, pool, role, url } = await databaseRoles({ migrated: true })
+    const wrong = new URL(url.worker)
+    wrong.password = 'wrong'
+    const refused = createPool({ url: wrong.href, variable: 'DATABASE_READER_URL', maxConnections: 1 })
+    onTestFinished(() => refused.end())
+    // the tables are there: nothing but the password is wrong
+    for (const ask of [() => migrate(refused, { schema }), () => canReadTables(refused, schema)]) {
+      const error = (await ask().catch((caught: unknown) => caught)) as Error
+      expect(error).toMatchObject({ code: 'PERMISSION_DENIED' })
+      expect(error.message).toContain('Check the user and password of DATABASE_READER_URL')
+      expect(error.message).not.toContain('sentinel migrate')
+    }
+    expect(await canReadTables(pool.reader, schema)).toBe(true)
+    expect(await canReadTables(pool.reader, 'not_there')).toBe(false)
     const folder = await mkdtemp(join(tmpdir(), 'sentinel-sql-'))
     onTestFinished(() => rm(folder, { recursive: true }))
     await cp('sql', folder, { recursive: true })

@@ -138,7 +138,7 @@ describe('a secret does not show', () => {
       }
       const env = { SCHEMA_REGISTRY_PASSWORD: canary }
       const { loaded } = await configuration(`schemaRegistry: {url: "${url}", username: u}`, env)
-      const registry = openRegistry(loaded)!
+      const registry = openRegistry(loaded, null)!
       const text = await shown(async () => {
         // what it answers goes into a dead letter; what it throws is logged
         const answer = await registry.ask(7)

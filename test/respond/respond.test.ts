@@ -119,7 +119,7 @@ describe('what comes out', () => {
           over.restart()
           expect(over.task.waiting).toBe(false)
           const kept = [...over.parts.keys()].filter((part) => !part.startsWith('audit/'))
-          expect(kept.filter((part) => !['clock', 'keys', 'order', 'timers'].includes(part))).toEqual([])
+          expect(kept.filter((part) => !['keys', 'order', 'timers'].includes(part))).toEqual([])
           expect(new TextDecoder().decode(over.parts.get('timers') ?? new Uint8Array([0x5b, 0x5d]))).toBe('[]')
         }),
         { numRuns },

@@ -1,6 +1,6 @@
 /** Schedules of one story: the same findings of several detect tasks, told in different interleavings. */
 import fc from 'fast-check'
-import { type Bench, type FindingGiven, finding, lineage, minute, start, wall } from './bench.ts'
+import { type Bench, type FindingGiven, finding, hour, lineage, minute, start, wall } from './bench.ts'
 
 export const taskCount = 3
 export const endMs = start + 400 * minute
@@ -132,8 +132,9 @@ export function live(bench: Bench, entries: readonly Entry[], roll: () => number
     give(bench, entry)
     while (roll() < 0.5) {
       nowMs += Math.floor(roll() * 10 * minute)
-      // the log's clock may go back a little when another broker leads
-      answer({ type: 'tick' }, nowMs - Math.floor(roll() * 5_000))
+      // the log's clock may go back a little when another broker leads, and one broker's may be plainly wrong
+      const wrongMs = roll() < 0.1 ? Math.floor((roll() - 0.5) * 2 * 365 * 24 * hour) : 0
+      answer({ type: 'tick' }, nowMs + wrongMs - Math.floor(roll() * 5_000))
       for (const body of somebody(bench, roll, nowMs)) answer(body)
     }
   }

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { verifyAuditChain } from '../../stream/contract/audit-chain.ts'
+import { encode } from '../../stream/contract/encoding.ts'
 import { digestOf } from '../../stream/contract/id.ts'
+import { clockToleranceMs } from '../../stream/respond/command.ts'
 import { Bench, events, hour, minute, poolRunbook, second, start, wall } from './bench.ts'
+
+const year = 365 * 24 * hour
 
 const cascade = [
   { entity: 'service:gateway', problem: 'errors', onsetMs: start - 2 * minute },
@@ -123,7 +127,7 @@ describe('a cascade that a remedy heals', () => {
     expect([...bench.parts.keys()].some((part) => part.startsWith('incident/'))).toBe(true)
     bench.watermark(start + 2 * hour)
     bench.restart()
-    expect([...bench.parts.keys()].sort()).toEqual(['audit/shop', 'clock', 'keys', 'order', 'timers'])
+    expect([...bench.parts.keys()].sort()).toEqual(['audit/shop', 'keys', 'order', 'timers'])
   })
 })
 
@@ -223,14 +227,61 @@ describe('a tick', () => {
     expect(bench.remediations()[0]!.expiresMs).toBe(wall + 15 * minute)
   })
 
-  it('never turns the clock back once it had an effect', () => {
+  it('of a broker whose clock is a year ahead is over with the next one, for what comes and for what it set', () => {
     const bench = new Bench({ runbooks: [poolRunbook] })
-    bench.finds({ tenant: 'other' })
+    bench.finds({})
     bench.watermark(start + minute)
-    bench.tick(wall + hour)
-    bench.finds({ timeMs: start + 2 * minute })
-    bench.watermark(start + 3 * minute)
+    expect(events(bench.tick(wall + year))).toEqual(['proposal-expiry-set'])
+    expect(events(bench.tick(wall))).toEqual(['proposal-expiry-set'])
+    expect(bench.remediations()[0]!.expiresMs).toBe(wall + 15 * minute)
+    expect(events(bench.tick(wall + 15 * minute))).toEqual(['proposal-expired', 'incident-escalated'])
+    const late = bench.decide({ expiresMs: wall + year }, { timestampMs: wall + 30 * 24 * hour })
+    expect(events(late)).toEqual(['decision-refused'])
+    expect(bench.commands()).toEqual([])
+  })
+
+  it('a year ahead leaves no later command its time, and lets the one that it sent out fail in time', () => {
+    const bench = new Bench({ runbooks: [poolRunbook], policy: { allow: ['recycle'] } })
+    bench.finds({})
+    bench.watermark(start + minute)
+    expect(events(bench.tick(wall + year))).toEqual(['command-issued'])
+    expect(events(bench.tick(wall))).toEqual(['command-deadline-set'])
+    bench.finds({ entity: 'service:order', timeMs: start + 3 * hour })
+    bench.watermark(start + 3 * hour + minute)
+    expect(events(bench.tick(wall + 19 * minute))).toEqual(['command-issued'])
+    expect(bench.commands().at(-1)!.notAfterMs).toBe(wall + 34 * minute)
+    expect(events(bench.tick(wall + 20 * minute))).toContain('remediation-failed')
+    expect(events(bench.tick(wall + 39 * minute - 1))).not.toContain('remediation-failed')
+    expect(events(bench.tick(wall + 39 * minute))).toContain('remediation-failed')
+  })
+
+  it('a year behind lets what waits expire at the next one, never later', () => {
+    const bench = new Bench({ runbooks: [poolRunbook] })
+    bench.finds({})
+    bench.watermark(start + minute)
     bench.tick(wall)
-    expect(bench.remediations()[0]!.expiresMs).toBe(wall + hour + 15 * minute)
+    expect(events(bench.tick(wall - year))).toEqual(['proposal-expiry-set'])
+    expect(events(bench.tick(wall + minute))).toEqual(['proposal-expired', 'incident-escalated'])
+  })
+
+  it('a little behind, of another leader, sets nothing anew', () => {
+    const bench = new Bench({ runbooks: [poolRunbook] })
+    bench.finds({})
+    bench.watermark(start + minute)
+    bench.tick(wall)
+    expect(bench.tick(wall - clockToleranceMs)).toEqual([])
+    expect(events(bench.tick(wall - clockToleranceMs - 1))).toEqual(['proposal-expiry-set'])
+  })
+
+  it('forgets the latest time that an earlier version kept', () => {
+    const bench = new Bench({ runbooks: [poolRunbook] })
+    bench.finds({})
+    bench.watermark(start + minute)
+    bench.parts.set('clock', encode(wall + year))
+    bench.restart()
+    bench.restart()
+    expect([...bench.parts.keys()]).not.toContain('clock')
+    bench.tick(wall)
+    expect(bench.remediations()[0]!.expiresMs).toBe(wall + 15 * minute)
   })
 })

@@ -73,6 +73,23 @@ function run(lines: readonly Line[]): LocalPipeline {
   return local
 }
 
+/** One model of far more features than there are cells for, in a source of its own. */
+function manyFeatures(maxCells: number): LocalPipeline {
+  const { respond, detect } = smallPipeline()
+  const source = sourceConfig.parse({ name: 'wide', format: 'prediction', pane: '1s', lateness: '3s', maxCells })
+  const config = { sources: [source], detect, respond }
+  const partitions = Object.fromEntries(topicNames.map((name) => [name, 1])) as Record<TopicName, number>
+  const pipeline = { ...config, digests: configurationDigests(config) }
+  const local = new LocalPipeline({ pipeline, sourcePartitions: { wide: 1 }, partitions, clock: () => startMs })
+  for (let second = 0; second < 30; second++) {
+    const features = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [`f${index}`, second + index]))
+    const value = Buffer.from(JSON.stringify({ time: startMs + second * 1_000, model: 'm', version: '1', features }))
+    local.log.append(local.sourceTopic('wide'), 0, { key: null, value, timestampMs: startMs })
+  }
+  local.pump()
+  return local
+}
+
 function bodies<T extends { tenant: string }>(local: LocalPipeline, topic: TopicName, type: string): T[] {
   const found: T[] = []
   for (let partition = 0; partition < 3; partition++) {
@@ -147,5 +164,19 @@ describe('bounds on entities', () => {
     const other = [...lines].sort((a, b) => order(a) - order(b))
     const again = run(other)
     for (const tenant of ['calm', 'loud']) expect(said(again, tenant)).toEqual(said(flooded, tenant))
+  })
+
+  it('tell of features beyond the cells as they tell of entities', () => {
+    const told = (maxCells: number) => {
+      const local = manyFeatures(maxCells)
+      return local.log
+        .all(local.topic('casefile'))
+        .map(({ value }) => decodeJson(value!) as Finding)
+        .filter(({ type, votes }) => type === 'finding' && votes.some(({ problem }) => problem === 'cardinality'))
+    }
+    expect(told(4 * 41)).toEqual([])
+    const [first] = told(4 * 40)
+    expect(first).toMatchObject({ entity: 'model:(other)' })
+    expect(first!.note).toContain('sources[].maxCells')
   })
 })

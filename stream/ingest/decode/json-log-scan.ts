@@ -3,7 +3,7 @@
  * none where that is not certain (nested members of Elastic's schema, numbers in quotes, escapes in what is read): then
  * the line is parsed.
  */
-import { boundedNumber, cleanName, DURATION, ERROR, ERROR_AND_5XX, isErrorLevel, NO_NAMES } from '../extract.ts'
+import { boundedNumber, cleanEntity, DURATION, ERROR, ERROR_AND_5XX, isErrorLevel, NO_NAMES } from '../extract.ts'
 import { scanNumber, scannedNumber } from './json-number.ts'
 import { isDigitOrMinus, QUOTE, skipPlainText, UNSURE } from './json-scan.ts'
 import { FIRST_MEMBER, ObjectScanner } from './object-scan.ts'
@@ -29,7 +29,7 @@ const STATUS = FIRST_MEMBER + 3
 
 export class JsonLogScanner extends ObjectScanner implements RowScanner {
   readonly #row = emptyScannedRow('service')
-  readonly #entities = new TextTable((service) => cleanName(`service:${service}`))
+  readonly #entities = new TextTable((service) => cleanEntity(`service:${service}`))
   readonly #levels = new TextTable()
   #isError = false
   #status = 0

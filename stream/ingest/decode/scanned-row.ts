@@ -58,7 +58,8 @@ export function copyRow(row: ScannedRow): Row {
   return { kind, entity, timeMs, names, values, rates, hits }
 }
 
-function scannedValue({ types, numbers, texts }: ScannedRow, at: number): Scalar {
+/** The value at `first + i`. */
+export function scannedValue({ types, numbers, texts }: ScannedRow, at: number): Scalar {
   if (types[at] === NUMBER) return numbers[at]!
   return types[at] === CATEGORY ? texts[at]! : null
 }

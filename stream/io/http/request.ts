@@ -1,6 +1,6 @@
 /** What a request says, within bounds. */
 import type { IncomingMessage } from 'node:http'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { Refusal } from './answer.ts'
 
 export const bodyBytesMax = 64 * 1024
@@ -49,13 +49,28 @@ export function readQuery<S extends z.ZodType>(url: URL, schema: S): z.output<S>
   return checked(schema, { ...values }, 'QUERY_INVALID', 'The query')
 }
 
+/** The members of an object's schema, those that have to be there first; '' for any other schema. */
+function takenBy(schema: z.ZodType): string {
+  if (!(schema instanceof z.ZodObject)) return ''
+  const members = Object.entries(schema.shape as Record<string, z.ZodType>)
+  const isNeeded = ([, member]: (typeof members)[number]) => !member.safeParse(undefined).success
+  const needed = members.filter(isNeeded).map(([name]) => name)
+  const others = members.filter((member) => !isNeeded(member)).map(([name]) => name)
+  const sentences = [
+    ...(needed.length === 0 ? [] : [`It needs ${needed.join(', ')}.`]),
+    ...(others.length === 0 ? [] : [`It may have ${others.join(', ')}.`]),
+  ]
+  return sentences.join(' ')
+}
+
 function checked<S extends z.ZodType>(schema: S, value: unknown, code: string, what: string): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const issues = parsed.error.issues.slice(0, 5).map(({ path, message }) => {
     return path.length === 0 ? message : `${path.join('.')}: ${message}`
   })
-  throw new Refusal(400, code, `${what} is not what this route takes: ${issues.join('; ')}`.slice(0, 1000))
+  const reasons = `${what} is not what this route takes: ${issues.join('; ')}`.slice(0, 1000)
+  throw new Refusal(400, code, `${reasons}. ${takenBy(schema)}`.trimEnd())
 }
 
 /** Name of the host that the client believes to talk to, without its port; null for what is no host. */

@@ -4,6 +4,7 @@ import { Kafka, logLevel, type SASLOptions } from 'kafkajs'
 import { SentinelError } from '../../errors.ts'
 import { registerCodecs } from './codecs.ts'
 import { installFetchDecoder } from './fetch-decoder.ts'
+import { Tries } from './tries.ts'
 
 export type { Kafka }
 
@@ -37,7 +38,8 @@ export function createKafka(connection: KafkaConnection, log: KafkaLog): Kafka {
   process.env['KAFKAJS_NO_PARTITIONER_WARNING'] = '1'
   registerCodecs()
   installFetchDecoder()
-  return new Kafka({
+  const tries = new Tries()
+  const kafka = new Kafka({
     clientId: connection.clientId,
     brokers: [...connection.brokers],
     ...(connection.tls === undefined ? {} : { ssl: tlsOptions(connection.tls) }),
@@ -50,9 +52,12 @@ export function createKafka(connection: KafkaConnection, log: KafkaLog): Kafka {
     logCreator: () => (entry) => {
       const level = entry.level === logLevel.ERROR ? 'error' : entry.level === logLevel.WARN ? 'warn' : 'info'
       const { message, error } = entry.log as { message: string; error?: string }
+      if (level === 'error' && entry.namespace === 'Connection') tries.take(entry.log)
       log(level, `${entry.namespace}: ${message}${error === undefined ? '' : `: ${error}`}`)
     },
   })
+  tries.of(kafka)
+  return kafka
 }
 
 /** Certificates are verified, always: there is no setting that says otherwise. */

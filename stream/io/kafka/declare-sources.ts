@@ -11,7 +11,7 @@ import { arrival, departure } from '../../runtime/declarations.ts'
 import type { OutgoingRecord } from '../../runtime/emission.ts'
 import { createIngestRunner } from '../../runtime/tasks.ts'
 import { groupId, type KafkaPipelineOptions } from './pipeline-options.ts'
-import { offsetRanges } from './topics.ts'
+import { committedOffsets, offsetRanges } from './topics.ts'
 
 type Commits = ReadonlyMap<string, ReadonlyMap<number, { readonly offset: number; readonly position: number }>>
 
@@ -65,7 +65,7 @@ async function formerSources({ configurations, pipeline, allSources }: KafkaPipe
 /** Where the group is, by topic and partition. */
 async function readCommits(options: KafkaPipelineOptions, admin: Admin): Promise<Commits> {
   const found = new Map<string, Map<number, { offset: number; position: number }>>()
-  for (const { topic, partitions } of await admin.fetchOffsets({ groupId: groupId(options, 'ingest') })) {
+  for (const { topic, partitions } of await committedOffsets(admin, { groupId: groupId(options, 'ingest') })) {
     const known = new Map<number, { offset: number; position: number }>()
     for (const { partition, offset, metadata } of partitions) {
       if (Number(offset) < 0) continue

@@ -1,15 +1,7 @@
 /** Takes the place of the modules of KafkaJS that decode a fetch and pass over aborted transactions (decision 13). */
 import { createRequire } from 'node:module'
 import { invariant } from '../../errors.ts'
-import {
-  type Decompressed,
-  decodeRecordSet,
-  FetchedMessage,
-  MAGIC,
-  MAGIC_AT,
-  type Message,
-  RefusedMessage,
-} from './record-set.ts'
+import { type Decompressed, decodeRecordSet, MAGIC, MAGIC_AT, type Message } from './record-set.ts'
 
 /** As a fetch lists them, in no order that the protocol promises. */
 interface AbortedTransaction {
@@ -51,24 +43,42 @@ interface ResponseDecoder {
   readonly buffer: Buffer
   readonly offset: number
 }
-type DecodeMessages = (decoder: ResponseDecoder) => Promise<readonly unknown[]>
+type DecodeMessages = (decoder: ResponseDecoder) => Promise<unknown>
 
-interface FetchResponse {
-  readonly responses: readonly {
-    readonly partitions: readonly {
-      readonly messages: readonly Message[]
-      abortedTransactions?: AbortedTransaction[]
-    }[]
+/** The record set of a partition as it came: what was asked for, which its offsets are judged by, is known further up. */
+class UndecodedSet {
+  readonly bytes: Buffer
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+}
+
+interface FetchRequest {
+  readonly topics: readonly {
+    readonly topic: string
+    readonly partitions: readonly { readonly partition: number; readonly fetchOffset: string | number }[]
   }[]
 }
-interface FetchVersion {
-  decode(raw: Buffer): Promise<FetchResponse>
+interface FetchedPartition {
+  readonly partition: number
+  readonly highWatermark: string
+  messages: unknown
+  abortedTransactions?: AbortedTransaction[]
+}
+interface FetchResponse {
+  readonly responses: readonly { readonly topicName: string; readonly partitions: readonly FetchedPartition[] }[]
+}
+interface FetchCall {
+  readonly response: { decode(raw: Buffer): Promise<FetchResponse> }
+}
+/** What KafkaJS makes the fetches of one version by. */
+interface FetchProtocol {
+  protocol(of: { version: number }): ((request: FetchRequest) => FetchCall) | undefined
 }
 
 /** The one version of KafkaJS whose decoder this takes the place of: its modules have no public names. */
 const KAFKAJS_VERSION = '2.2.4'
-/** Versions of its fetch that know record batches and transactions. */
-const RESPONSES = ['v4', 'v5', 'v7', 'v8', 'v11']
 const fromHere = createRequire(import.meta.url)
 
 /**
@@ -88,8 +98,6 @@ export function installFetchDecoder(): void {
   )
   invariant(loaded === undefined, 'the record decoder is installed before the first fetch')
   const decodeOlder = fromHere(path) as DecodeMessages
-  /** By the bytes of a response: its partitions share one bound. */
-  const tallies = new WeakMap<Buffer, Decompressed>()
   const decode: DecodeMessages & { isOurs?: true } = async (decoder) => {
     const { buffer, offset } = decoder
     const magicAt = offset + 4 + MAGIC_AT
@@ -98,31 +106,46 @@ export function installFetchDecoder(): void {
     }
     const length = decoder.readInt32()
     if (length <= 0 || !decoder.canReadBytes(length)) return []
-    const tally = tallies.get(buffer) ?? { bytes: 0 }
-    tallies.set(buffer, tally)
-    return decodeRecordSet(decoder.readBytes(length), tally)
+    return new UndecodedSet(decoder.readBytes(length))
   }
   decode.isOurs = true
   fromHere.cache[path]!.exports = decode
-  for (const name of RESPONSES) {
-    const response = fromHere(`${at}/${name}/response.js`) as FetchVersion
-    const decodeAll = response.decode
-    response.decode = async (raw) => {
-      const answer = await decodeAll(raw)
-      for (const { partitions } of answer.responses) for (const one of partitions) passOverAborted(one)
-      return answer
-    }
+  const fetches = fromHere(at) as FetchProtocol
+  const original = fetches.protocol
+  fetches.protocol = (of) => {
+    const make = original(of)
+    return make && ((request) => decodedHere(make(request), request))
   }
 }
 
-function passOverAborted(partition: FetchResponse['responses'][number]['partitions'][number]): void {
-  const { messages, abortedTransactions = [] } = partition
-  // KafkaJS decodes sets of older formats, which know no transactions
-  if (
-    abortedTransactions.length === 0 ||
-    !(messages[0] instanceof FetchedMessage || messages[0] instanceof RefusedMessage)
-  )
-    return
-  markAborted(messages, abortedTransactions)
-  partition.abortedTransactions = []
+/** The same fetch, whose record sets are decoded by what was asked for. */
+function decodedHere(call: FetchCall, { topics }: FetchRequest): FetchCall {
+  const { response } = call
+  const decode = async (raw: Buffer) => {
+    const answer = await response.decode(raw)
+    /** The partitions of a response share one bound. */
+    const tally: Decompressed = { bytes: 0 }
+    for (const { topicName, partitions } of answer.responses) {
+      for (const one of partitions) {
+        // sets of older formats are decoded already, and know no transactions
+        if (!(one.messages instanceof UndecodedSet)) continue
+        const high = Number(one.highWatermark)
+        const from = askedFor(topics, topicName, one.partition)
+        const messages = await decodeRecordSet(one.messages.bytes, { from, high: high < 0 ? null : high, tally })
+        if (one.abortedTransactions?.length) markAborted(messages, one.abortedTransactions)
+        Object.assign(one, { messages, abortedTransactions: [] })
+      }
+    }
+    return answer
+  }
+  return { ...call, response: { ...response, decode } }
+}
+
+function askedFor(topics: FetchRequest['topics'], topicName: string, partition: number): number | null {
+  for (const { topic, partitions } of topics) {
+    if (topic !== topicName) continue
+    const found = partitions.find((one) => one.partition === partition)
+    if (found !== undefined) return Number(found.fetchOffset)
+  }
+  return null
 }

@@ -3,7 +3,7 @@ import type { LogRecord } from '../../contract/stage.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import { noSchemas, type Schemas } from '../../runtime/schemas.ts'
-import { type IngestRunner, JudgingRunner, type LastOut } from '../../runtime/task-runner.ts'
+import { type IngestRunner, JudgingRunner, type LastOut, type RunnerStep } from '../../runtime/task-runner.ts'
 import { answerOf } from './answer.ts'
 import { beating } from './beating.ts'
 import type { RecordProducer } from './producer.ts'
@@ -16,8 +16,7 @@ const retryDelayMs = 200
 type Runner = IngestRunner | JudgingRunner
 
 /**
- * Folds one record; a step is finished even when the group rebalances in the middle of it. What waits to be sent stays
- * below a bound also within a long step: a heartbeat may close panes of thousands of entities.
+ * Folds one record; a step is finished even when the group rebalances in the middle of it.
  *
  * @returns false for a record that has to wait for its schema: nothing of it was folded
  */
@@ -28,13 +27,28 @@ export async function fold(
   send: () => Promise<void>,
   schemas: Schemas = noSchemas,
 ): Promise<boolean> {
-  const step = runner.accept(record)
+  return finish(runner, runner.accept(record), context, send, schemas)
+}
+
+/**
+ * Finishes a step slice by slice. What waits to be sent stays below a bound also within a long one: a heartbeat may close
+ * panes of thousands of entities.
+ *
+ * @returns false where a schema that it asks for is not there yet: it was given up before it changed anything
+ */
+export async function finish(
+  runner: Runner,
+  step: RunnerStep<unknown>,
+  context: BatchContext,
+  send: () => Promise<void>,
+  schemas: Schemas = noSchemas,
+): Promise<boolean> {
   let next = step.next()
   for (let slices = 1; next.done !== true; slices++) {
     if (next.value !== null) {
       const answer = await answerOf(next.value.id, schemas, context)
       if (answer === undefined) {
-        step.return('skipped')
+        step.return(undefined)
         return false
       }
       next = step.next(answer)

@@ -1,21 +1,23 @@
 /** To what a silent partition's watermark may be raised: never past a partition that still speaks. */
-import type { Admin, Kafka } from 'kafkajs'
 import type { SourceConfig } from '../../contract/configuration.ts'
-import { brokerTopic } from '../../contract/topics.ts'
 import type { IngestHandler } from './ingest-handler.ts'
-import { clocksFromPanes, type PartitionClock, raisedWatermark } from './source-clocks.ts'
+import { type PartitionClock, raisedWatermark } from './source-clocks.ts'
 import type { StageConsumer } from './stage-consumer.ts'
-import { offsetRanges } from './topics.ts'
+import type { OffsetRange } from './topics.ts'
 
 export class IdlePolicy {
   private readonly options: {
-    readonly kafka: Kafka
-    readonly admin: Admin
-    readonly prefix: string
+    readonly ranges: (topic: string) => Promise<readonly OffsetRange[] | null>
+    /** Of partitions that other processes read: see `clocksFromPanes`. */
+    readonly clocksElsewhere: (of: {
+      source: string
+      silentBeforeMs: number
+    }) => Promise<ReadonlyMap<number, PartitionClock>>
     /** By `topic/partition`: what this process owns. */
-    readonly handlers: ReadonlyMap<string, IngestHandler>
-    readonly consumer: () => StageConsumer
-    readonly clock: () => number
+    readonly handlers: ReadonlyMap<string, Pick<IngestHandler, 'runner' | 'silent'>>
+    readonly consumer: () => Pick<StageConsumer, 'reached'>
+    /** The time that the broker stamps on records (ms); null where nothing was sent yet. */
+    readonly brokerNowMs: () => number | null
   }
 
   constructor(options: IdlePolicy['options']) {
@@ -28,7 +30,7 @@ export class IdlePolicy {
     partition: number,
     own: { atLastRecordMs: number | null; silentMs: number },
   ): Promise<number | null> {
-    const ranges = await offsetRanges(this.options.admin, source.topic)
+    const ranges = await this.options.ranges(source.topic)
     if (ranges === null) return null
     const consumer = this.options.consumer()
     const isRead = (at: number) => consumer.reached(source.topic, at) >= ranges[at]!.high
@@ -43,11 +45,11 @@ export class IdlePolicy {
       else others.push({ watermarkMs: handler.runner.task.watermarkMs, silent: handler.silent && isRead(other) })
     }
     if (elsewhere.length > 0) {
-      const clocks = await clocksFromPanes(this.options.kafka, this.options.admin, {
-        panesTopic: brokerTopic('panes', this.options.prefix),
-        source: source.name,
-        silentBeforeMs: this.options.clock() - source.idleAfter,
-      })
+      // their silence is told by the broker's clock, whose times their records carry, not by that of this machine
+      const nowMs = this.options.brokerNowMs()
+      if (nowMs === null) return null
+      const silentBeforeMs = nowMs - source.idleAfter
+      const clocks = await this.options.clocksElsewhere({ source: source.name, silentBeforeMs })
       for (const other of elsewhere) others.push(clocks.get(other) ?? { watermarkMs: null, silent: true })
     }
     return raisedWatermark(own, others) ?? (own.atLastRecordMs === null ? this.leastOfOtherSources(source) : null)

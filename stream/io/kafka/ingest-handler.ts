@@ -1,8 +1,8 @@
 /** Drives the runner of one source partition on Kafka: folds, sends, then commits the position, in this order. */
-import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
+import type { CommitPoint, IdleDeclaration, LogRecord } from '../../contract/stage.ts'
 import type { Schemas } from '../../runtime/schemas.ts'
 import type { IngestRunner } from '../../runtime/task-runner.ts'
-import { flush, fold } from './fold.ts'
+import { flush, fold, outboxMax } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { SkewedPartition } from './skew-policy.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
@@ -44,6 +44,10 @@ export class IngestHandler implements PartitionHandler {
   private atLastRecordMs: number | null
   private uncommitted = true
   private lookAtIdleMs = 0
+  /** Of the log behind what was fetched last (records); unknown before the first batch: there may be any number. */
+  private left = Number.POSITIVE_INFINITY
+  /** A declaration whose commit was asked for and not heard of: the broker may hold it, so nothing is folded without it. */
+  private declaring: IdleDeclaration | null = null
 
   constructor(options: IngestHandlerOptions) {
     this.options = options
@@ -65,10 +69,13 @@ export class IngestHandler implements PartitionHandler {
     return this.options.clock() - this.lastRecordMs >= this.options.idleAfterMs
   }
 
-  /** How it stands for those that wait for the slowest: one that has nothing to read holds nobody. */
+  /**
+   * How it stands for those that wait for the slowest: one that has nothing to read holds nobody. It goes as fast as its
+   * records come, so who waited for it would wait until real time has passed, be it for a month.
+   */
   get skew(): SkewedPartition {
     const { runner, clock, idleAfterMs } = this.options
-    const isIdle = clock() - this.lastRecordMs >= Math.min(idleAfterMs, nothingToReadMs)
+    const isIdle = this.left === 0 || clock() - this.lastRecordMs >= Math.min(idleAfterMs, nothingToReadMs)
     return { watermarkMs: runner.task.watermarkMs, isIdle }
   }
 
@@ -80,7 +87,10 @@ export class IngestHandler implements PartitionHandler {
       context.defer()
       return
     }
+    await this.finishDeclaring(context)
+    if (this.declaring !== null) return
     let quiet = 0
+    let isWhole = true
     let isCurrent = context.current()
     for (const record of records) {
       if (!isCurrent) break
@@ -93,11 +103,14 @@ export class IngestHandler implements PartitionHandler {
       }
       const isFolded = await fold(runner, record, context, () => flush(runner, producer, context), schemas)
       if (!isFolded) {
+        isWhole = false
         context.defer()
         break
       }
       isCurrent = context.current()
     }
+    // what was not taken of it comes again
+    this.left = isWhole && isCurrent ? (context.left ?? this.left) : Number.POSITIVE_INFINITY
     this.lastRecordMs = clock()
     this.atLastRecordMs = runner.task.watermarkMs
     this.uncommitted = true
@@ -108,10 +121,11 @@ export class IngestHandler implements PartitionHandler {
   }
 
   async whenQuiet(context: BatchContext): Promise<void> {
-    const { runner, producer, clock, idleWatermark, onDeclaredIdle } = this.options
+    const { runner, producer, clock, idleWatermark } = this.options
+    await this.finishDeclaring(context)
     runner.endOfBatch()
     const completing = runner.completePendingIdle()
-    while (completing.next().done !== true) await context.heartbeat()
+    while (completing.next().done !== true) await this.turn(context)
     await flush(runner, producer, context)
     if (this.uncommitted && clock() - this.committedAtMs >= this.options.commitEveryMs) await this.commit(context)
     // the answer takes a look at the broker: not every second of a long silence
@@ -124,17 +138,36 @@ export class IngestHandler implements PartitionHandler {
     const ownMs = runner.task.watermarkMs
     if (watermarkMs === null || (ownMs !== null && watermarkMs < ownMs + this.options.idleStepMs)) return
     if (!runner.task.canDeclareIdle(watermarkMs) || !context.current()) return
-    const declaration = { position: runner.task.position, watermarkMs }
     context.failpoint?.('idle/before')
-    await context.commit(runner.commitPoint(declaration))
+    this.declaring = { position: runner.task.position, watermarkMs }
+    await this.finishDeclaring(context)
+  }
+
+  /**
+   * Commits a declaration, as often as it takes to hear that it holds, and does what it says. The broker may have taken one
+   * whose answer was lost: who then folded without it would fold what a recovery from that commit finds late.
+   */
+  private async finishDeclaring(context: BatchContext): Promise<void> {
+    const { declaring } = this
+    if (declaring === null || !context.current()) return
+    const { runner, producer, onDeclaredIdle } = this.options
+    await context.commit(runner.commitPoint(declaring))
     context.failpoint?.('idle/declared')
-    const step = runner.applyIdle(declaration)
-    while (step.next().done !== true) await context.heartbeat()
+    this.declaring = null
+    const step = runner.applyIdle(declaring)
+    while (step.next().done !== true) await this.turn(context)
     await flush(runner, producer, context)
     context.failpoint?.('idle/sent')
     await this.commit(context)
     context.failpoint?.('idle/committed')
-    onDeclaredIdle(watermarkMs)
+    onDeclaredIdle(declaring.watermarkMs)
+  }
+
+  /** Between two slices of a long step, which may emit more than memory should hold. */
+  private async turn(context: BatchContext): Promise<void> {
+    const { runner, producer } = this.options
+    await context.heartbeat()
+    if (runner.pendingCount > outboxMax) await flush(runner, producer, context)
   }
 
   async close(context: BatchContext): Promise<void> {

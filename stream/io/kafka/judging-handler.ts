@@ -5,7 +5,7 @@ import { SentinelError } from '../../errors.ts'
 import type { CheckpointStore } from '../../runtime/checkpoint-store.ts'
 import type { JudgingRunner, LastOut } from '../../runtime/task-runner.ts'
 import { beating } from './beating.ts'
-import { flush, fold } from './fold.ts'
+import { finish, flush, fold } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
 import type { ConfigurationKeeper } from './switches.ts'
@@ -52,6 +52,8 @@ export class JudgingHandler implements PartitionHandler {
   private storedOffset: number | null
   private storedDigest: string
   private storedAtMs: number
+  /** When a checkpoint was last begun, stored or not. */
+  private triedAtMs: number
   /** Under way, perhaps beyond the batch that began it. */
   private saving: Promise<'stored' | 'refused'> | null = null
 
@@ -60,6 +62,7 @@ export class JudgingHandler implements PartitionHandler {
     this.storedOffset = options.storedOffset
     this.storedDigest = options.storedDigest
     this.storedAtMs = options.clock()
+    this.triedAtMs = this.storedAtMs
   }
 
   get next(): number {
@@ -99,7 +102,7 @@ export class JudgingHandler implements PartitionHandler {
     await flush(runner, producer, context, readLastOut)
     await this.keepConfiguration(context)
     const unstored = this.next - (this.storedOffset ?? 0)
-    if (clock() - this.storedAtMs >= checkpointEveryMs || unstored >= checkpointEveryRecords)
+    if (clock() - this.triedAtMs >= checkpointEveryMs || unstored >= checkpointEveryRecords)
       await this.checkpoint(context)
     while (this.next - (this.storedOffset ?? 0) > this.options.unstoredRecordsMax && context.current()) {
       await context.heartbeat()
@@ -113,8 +116,7 @@ export class JudgingHandler implements PartitionHandler {
     const { runner, producer, readLastOut, clock, checkpointEveryMs } = this.options
     runner.endOfBatch()
     await flush(runner, producer, context, readLastOut)
-    if (this.next !== this.storedOffset && clock() - this.storedAtMs >= checkpointEveryMs)
-      await this.checkpoint(context)
+    if (this.next !== this.storedOffset && clock() - this.triedAtMs >= checkpointEveryMs) await this.checkpoint(context)
   }
 
   async close(context: BatchContext): Promise<void> {
@@ -135,9 +137,9 @@ export class JudgingHandler implements PartitionHandler {
     for (let range = runner.recall; range !== null; range = runner.recall) {
       const missing = range
       await beating(context, () => readAgain(missing, (record) => runner.showAgain(record)))
-      const step = runner.goOn()
-      for (let slices = 1; step.next().done !== true; slices++) if (slices % 4 === 0) await context.heartbeat()
-      await flush(runner, producer, context, readLastOut)
+      const send = () => flush(runner, producer, context, readLastOut)
+      await finish(runner, runner.goOn(), context, send)
+      await send()
     }
   }
 
@@ -177,7 +179,7 @@ export class JudgingHandler implements PartitionHandler {
     const { digest } = runner.task
     const startedMs = clock()
     const { offset, watermarkMs, changes } = runner.checkpoint()
-    this.storedAtMs = startedMs
+    this.triedAtMs = startedMs
     let bytes = 0
     for (const part of changes.values()) bytes += part?.byteLength ?? 0
     const tell = (outcome: CheckpointOutcome['outcome'], error?: SentinelError) =>
@@ -197,6 +199,7 @@ export class JudgingHandler implements PartitionHandler {
         runner.stored()
         this.storedOffset = offset
         this.storedDigest = digest
+        this.storedAtMs = startedMs
       }
       tell(outcome)
       return outcome

@@ -1,11 +1,12 @@
-import type { Admin, Kafka } from 'kafkajs'
+import type { Kafka } from 'kafkajs'
 import type { LogRecord } from '../../contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
+import { SentinelError } from '../../errors.ts'
 import { parseLineage } from '../../runtime/lineage.ts'
 import type { LastOut } from '../../runtime/task-runner.ts'
 import { ownedTopics } from '../../topology.ts'
+import { DirectClient } from './direct-client.ts'
 import { type Range, readRanges } from './reader.ts'
-import { offsetRanges } from './topics.ts'
 
 interface Request {
   readonly stage: 'detect' | 'respond'
@@ -18,12 +19,18 @@ interface Request {
 const gatherMs = 20
 const tailRecords = 20
 
-/** Finds the last record that a task wrote into its own partition of each of its output topics. */
+/**
+ * Finds the last record that a task wrote into its own partition of each of its output topics.
+ *
+ * It reads up to where the leader's log ends, and waits for what stands there but is not replicated yet: nobody can read
+ * that, so it would be taken for not written, and be written again. Where it takes too long, {@link read} fails with
+ * BROKER_UNAVAILABLE, and the task waits and asks again.
+ */
 export class LastOutReader {
-  private readonly options: { kafka: Kafka; admin: Admin; prefix: string }
+  private readonly options: { kafka: Kafka; prefix: string }
   private waiting: Request[] = []
 
-  constructor(options: { kafka: Kafka; admin: Admin; prefix: string }) {
+  constructor(options: { kafka: Kafka; prefix: string }) {
     this.options = options
   }
 
@@ -37,23 +44,11 @@ export class LastOutReader {
   private async answer(): Promise<void> {
     const requests = this.waiting
     this.waiting = []
-    const { kafka, admin, prefix } = this.options
+    const { kafka, prefix } = this.options
     try {
       const found = new Map<string, LastOut>()
-      const names = [...new Set(requests.flatMap(({ stage }) => ownedTopics[stage]))]
-      const ranges = new Map<string, Range>()
-      for (const name of names) {
-        const topic = brokerTopic(name, prefix)
-        const offsets = (await offsetRanges(admin, topic)) ?? []
-        for (const { stage, task } of requests) {
-          const range = offsets[task]
-          if (!ownedTopics[stage].includes(name) || range === undefined || range.high <= range.low) continue
-          // a few more than the last: a record of somebody else's at the end is passed over
-          const from = Math.max(range.low, range.high - tailRecords)
-          ranges.set(`${topic}/${task}`, { topic, partition: task, from, to: range.high })
-        }
-      }
-      await readRanges(kafka, [...ranges.values()], (record) => {
+      const ranges = await this.tails(requests)
+      await readRanges(kafka, ranges, (record) => {
         const key = `${record.topic}/${record.partition}`
         const last = withNext(found.get(key), record)
         if (last !== undefined) found.set(key, last)
@@ -66,8 +61,35 @@ export class LastOutReader {
         }
         request.resolve(own)
       }
-    } catch (error) {
-      for (const request of requests) request.reject(error as Error)
+    } catch (cause) {
+      const text = `What was written last could not be read: ${(cause as Error).message}`
+      const error = cause instanceof SentinelError ? cause : new SentinelError('BROKER_UNAVAILABLE', text, { cause })
+      for (const request of requests) request.reject(error)
+    }
+  }
+
+  /** The ends of what these tasks wrote, as their leaders have them. */
+  private async tails(requests: readonly Request[]): Promise<Range[]> {
+    const { kafka, prefix } = this.options
+    const partitions = new Map<string, { topic: string; partition: number }>()
+    for (const { stage, task } of requests) {
+      for (const name of ownedTopics[stage]) {
+        const topic = brokerTopic(name, prefix)
+        partitions.set(`${topic}/${task}`, { topic, partition: task })
+      }
+    }
+    const client = new DirectClient(kafka)
+    try {
+      await client.connect()
+      const wanted = [...partitions.values()]
+      const [starts, ends] = await Promise.all([client.logStarts(wanted), client.logEnds(wanted)])
+      return [...partitions].flatMap(([key, { topic, partition }]) => {
+        const [low, high] = [starts.get(key)!, ends.get(key)!]
+        // a few more than the last: a record of somebody else's at the end is passed over
+        return low < high ? [{ topic, partition, from: Math.max(low, high - tailRecords), to: high }] : []
+      })
+    } finally {
+      await client.disconnect()
     }
   }
 }

@@ -19,7 +19,7 @@ import { SinkHandler } from './sink-handler.ts'
 import { aheadOf, type SkewedPartition } from './skew-policy.ts'
 import type { PartitionHandler } from './stage-consumer.ts'
 import { ConfigurationKeeper, knownConfigurations } from './switches.ts'
-import { offsetRanges } from './topics.ts'
+import { committedOffsets, offsetRanges } from './topics.ts'
 
 export class PartitionOpener {
   private readonly parts: {
@@ -58,7 +58,7 @@ export class PartitionOpener {
     const ranges = await offsetRanges(this.parts.admin, topic)
     const range = ranges?.[partition]
     if (range === undefined) throw new SentinelError('BROKER_UNAVAILABLE', `${topic}/${partition} has no offsets yet`)
-    const [found] = await this.parts.admin.fetchOffsets({
+    const [found] = await committedOffsets(this.parts.admin, {
       groupId: groupId(this.parts.options, 'ingest'),
       topics: [topic],
     })

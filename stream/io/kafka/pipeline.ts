@@ -1,7 +1,7 @@
 /** Runs the stages of the topology on Kafka, in this process: as many of them as its roles say. */
 import type { Admin } from 'kafkajs'
 import type { Emission } from '../../contract/stage.ts'
-import type { TopicName } from '../../contract/topics.ts'
+import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import { addressed } from '../../runtime/emission.ts'
 import type { StageName } from '../../topology.ts'
 import { sourceDeclarations } from './declare-sources.ts'
@@ -9,6 +9,7 @@ import { failpointOf } from './failpoint.ts'
 import { IdlePolicy } from './idle-policy.ts'
 import type { IngestHandler } from './ingest-handler.ts'
 import type { JudgingHandler } from './judging-handler.ts'
+import { LagWatch } from './lag-watch.ts'
 import { LastOutReader } from './last-out.ts'
 import { PartitionOpener } from './open-partition.ts'
 import {
@@ -20,8 +21,10 @@ import {
   topicsOf,
 } from './pipeline-options.ts'
 import { RecordProducer } from './producer.ts'
+import { clocksFromPanes } from './source-clocks.ts'
 import { StageConsumer, stopMs } from './stage-consumer.ts'
 import { Ticker } from './ticks.ts'
+import { offsetRanges } from './topics.ts'
 
 export class KafkaPipeline {
   private readonly options: KafkaPipelineOptions
@@ -34,22 +37,23 @@ export class KafkaPipeline {
   private readonly judgingHandlers = new Map<string, JudgingHandler>()
   private readonly opener: PartitionOpener
   private readonly ticker: Ticker
+  private readonly lagWatch: LagWatch
 
   constructor(options: KafkaPipelineOptions) {
     this.options = options
     this.cadence = { ...defaultCadence, ...options.cadence }
     this.admin = options.kafka.admin()
     this.producer = new RecordProducer(options.kafka, options.plan.prefix, options.traces?.headersOf)
-    this.lastOut = new LastOutReader({ kafka: options.kafka, admin: this.admin, prefix: options.plan.prefix })
+    this.lastOut = new LastOutReader({ kafka: options.kafka, prefix: options.plan.prefix })
     const { admin, producer, lastOut, cadence, ingestHandlers, judgingHandlers } = this
     const { kafka, plan, clock } = options
+    const panesTopic = brokerTopic('panes', plan.prefix)
     const idle = new IdlePolicy({
-      kafka,
-      admin,
-      prefix: plan.prefix,
+      ranges: (topic) => offsetRanges(admin, topic),
+      clocksElsewhere: (of) => clocksFromPanes(kafka, admin, { panesTopic, ...of }),
       handlers: ingestHandlers,
       consumer: () => this.consumers.get('ingest')!,
-      clock,
+      brokerNowMs: () => producer.brokerNowMs,
     })
     this.opener = new PartitionOpener({
       options,
@@ -62,6 +66,11 @@ export class KafkaPipeline {
       judgingHandlers,
     })
     this.ticker = new Ticker({ handlers: judgingHandlers, producer, clock })
+    this.lagWatch = new LagWatch({
+      consumers: this.consumers,
+      ranges: (topic) => offsetRanges(admin, topic),
+      onLag: (lag) => options.telemetry.lag(lag),
+    })
   }
 
   async start(): Promise<void> {
@@ -81,6 +90,7 @@ export class KafkaPipeline {
         onFatal: this.options.onFatal,
         onRecord: recordTrace(this.options, stage),
         onGap: (gap) => void this.opener.gap(stage, gap),
+        ...(stage === 'respond' && { stampedFrom: (_, partition) => this.options.incarnations.stampedFrom[partition] }),
         failpoint: failpointOf(stage, this.options.failpoint),
         onEvent: (kind, detail) => {
           if (kind === 'lost') this.forget(stage, detail)
@@ -110,6 +120,11 @@ export class KafkaPipeline {
   /** Whether each stage of this process has joined its group and recovered its partitions. */
   status(): ReadonlyMap<StageName, boolean> {
     return new Map([...this.consumers].map(([stage, consumer]) => [stage, consumer.ready]))
+  }
+
+  /** Tells how far each partition is behind the end of its log, of those too that are not fetched at the moment. */
+  tellLag(): Promise<void> {
+    return this.lagWatch.look()
   }
 
   ingest(): ReadonlyMap<string, IngestHandler> {

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto'
 import type { Kafka } from 'kafkajs'
 import type { LogRecord } from '../../contract/stage.ts'
 import { SentinelError } from '../../errors.ts'
-import { readerGroupPrefix } from '../../permissions.ts'
+import { DirectClient, type Fetched } from './direct-client.ts'
 import { toLogRecord } from './record.ts'
-import { asGroupRefusal, refusalOf, unreadable } from './refusal.ts'
+import { asRefusal, refusalOf, unreadable } from './refusal.ts'
 
 /** Offsets `[from, to)` of one partition. */
 export interface Range {
@@ -15,127 +14,147 @@ export interface Range {
 }
 
 const silentMs = 20_000
+const retryMs = 250
 
 /**
- * Reads ranges of partitions, each in order, and leaves nothing behind: a group of its own, never committed, deleted at
- * the end. A range ends early where compaction or transactions left its last offsets empty.
+ * Reads ranges of partitions, each in order, and leaves nothing behind: no group, no commit. A range ends early where
+ * compaction or transactions left its last offsets empty; what retention removed meanwhile is passed over.
  *
  * @param onRecord may return a promise; the next record waits for it
- * @throws BROKER_UNAVAILABLE when nothing comes for 20 s
+ * @throws BROKER_UNAVAILABLE when nothing comes for 20 s, also of a log whose end is not replicated for so long
  */
 export async function readRanges(
   kafka: Kafka,
   ranges: readonly Range[],
   onRecord: (record: LogRecord) => void | Promise<void>,
 ): Promise<void> {
-  const open = new Map<string, Range>()
-  for (const range of ranges) if (range.from < range.to) open.set(`${range.topic}/${range.partition}`, range)
-  if (open.size === 0) return
-  const groupId = `${readerGroupPrefix}${randomBytes(8).toString('hex')}`
-  const consumer = kafka.consumer({
-    groupId,
-    allowAutoTopicCreation: false,
-    sessionTimeout: 30_000,
-    rebalanceTimeout: 30_000,
-    maxWaitTimeInMs: 100,
-    minBytes: 1,
+  const wanted = ranges.filter(({ from, to }) => from < to)
+  if (wanted.length === 0) return
+  const reading = new Reading(new DirectClient(kafka), wanted)
+  let timer: NodeJS.Timeout | undefined
+  const stalled = new Promise<never>((_, reject) => {
+    timer = setInterval(() => reading.silentForMs > silentMs && reject(reading.stalled()), 1_000)
   })
-  let finish!: (error?: Error) => void
-  const finished = new Promise<void>((resolve, reject) => {
-    finish = (error) => (error === undefined ? resolve() : reject(error))
-  })
-  finished.catch(() => {}) // it may fail before it is awaited
-  let lastProgressMs = performance.now()
-  consumer.on(consumer.events.CRASH, ({ payload }) => payload.restart || finish(payload.error))
-  consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => {
-    for (const [topic, partitions] of Object.entries(payload.memberAssignment)) {
-      for (const partition of partitions) {
-        const range = open.get(`${topic}/${partition}`)
-        if (range === undefined) consumer.pause([{ topic, partitions: [partition] }])
-        else consumer.seek({ topic, partition, offset: String(range.from) })
-      }
-    }
-  })
-  /** What was taken, or holds nothing to take, up to `next`. */
-  const reached = (key: string, next: number) => {
-    const range = open.get(key)
-    if (range === undefined) return
-    lastProgressMs = performance.now()
-    open.set(key, { ...range, from: Math.max(range.from, next) })
-    if (next < range.to) return
-    open.delete(key)
-    consumer.pause([{ topic: range.topic, partitions: [range.partition] }])
-    if (open.size === 0) finish()
-  }
-  consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
-    // nothing but markers, or records of a transaction that was given up
-    if (payload.batchSize === 0) reached(`${payload.topic}/${payload.partition}`, Number(payload.lastOffset) + 1)
-  })
-  const watch = setInterval(() => {
-    if (performance.now() - lastProgressMs > silentMs) {
-      const waiting = [...open.keys()].slice(0, 3).join(', ')
-      finish(
-        new SentinelError(
-          'BROKER_UNAVAILABLE',
-          `Nothing came from ${waiting} for 20 s. Is the broker up? \`sentinel doctor\` looks.`,
-        ),
-      )
-    }
-  }, 1_000)
   try {
-    await consumer.connect()
-    await consumer.subscribe({ topics: [...new Set([...open.values()].map(({ topic }) => topic))] })
-    await consumer.run({
-      autoCommit: false,
-      eachBatchAutoResolve: false,
-      eachBatch: async ({ batch, resolveOffset, heartbeat }) => {
-        const key = `${batch.topic}/${batch.partition}`
-        const range = open.get(key)
-        if (range === undefined) return
-        lastProgressMs = performance.now()
-        let next = range.from
-        for (const message of batch.messages) {
-          const record = toLogRecord(batch.topic, batch.partition, message)
-          if (record.offset < range.from) continue
-          if (record.offset >= range.to) {
-            next = range.to
-            break
-          }
-          try {
-            await onRecord(record)
-          } catch (error) {
-            finish(error as Error)
-            return
-          }
-          next = record.offset + 1
-          resolveOffset(message.offset)
-          if ((record.offset & 0x3ff) === 0) await heartbeat()
-        }
-        // the batch may end in offsets that hold no record
-        reached(key, Math.max(next, Math.min(range.to, Number(batch.lastOffset()) + 1)))
-      },
-    })
-    await finished
+    await Promise.race([reading.run(onRecord), stalled])
   } catch (error) {
     if (refusalOf(error) === 'TOPIC_AUTHORIZATION_FAILED') {
-      throw await unreadable(kafka, [...new Set(ranges.map(({ topic }) => topic))], error)
+      throw await unreadable(kafka, [...new Set(wanted.map(({ topic }) => topic))], error)
     }
-    throw await asGroupRefusal(kafka, groupId, error, `Read on groups that begin with ${readerGroupPrefix}`)
+    throw asRefusal(error, `Read on ${wanted.map(({ topic }) => topic).join(', ')}`)
   } finally {
-    clearInterval(watch)
-    await consumer.disconnect()
-    await deleteGroup(kafka, groupId)
+    clearInterval(timer)
+    await reading.end()
   }
 }
 
-async function deleteGroup(kafka: Kafka, groupId: string): Promise<void> {
-  const admin = kafka.admin({ retry: { retries: 2 } })
-  try {
-    await admin.connect()
-    await admin.deleteGroups([groupId])
-  } catch {
-    // an empty group without commits goes by itself
-  } finally {
-    await admin.disconnect()
+class Reading {
+  private readonly client: DirectClient
+  /** By `topic/partition`: what is still to be fetched. */
+  private readonly open = new Map<string, Range>()
+  private lastProgressMs = performance.now()
+  private isOver = false
+  private lastError: Error | undefined
+
+  constructor(client: DirectClient, ranges: readonly Range[]) {
+    this.client = client
+    for (const range of ranges) this.open.set(`${range.topic}/${range.partition}`, range)
+  }
+
+  get silentForMs(): number {
+    return performance.now() - this.lastProgressMs
+  }
+
+  stalled(): SentinelError {
+    const waiting = [...this.open.keys()].slice(0, 3).join(', ')
+    const why = this.lastError === undefined ? '' : `: ${this.lastError.message}`
+    const text = `Nothing came from ${waiting} for ${silentMs / 1000} s${why}. Is the broker up? \`sentinel doctor\` looks.`
+    return new SentinelError('BROKER_UNAVAILABLE', text, { cause: this.lastError })
+  }
+
+  async run(onRecord: (record: LogRecord) => void | Promise<void>): Promise<void> {
+    await this.client.connect()
+    // a broker that comes back late is asked for nothing more
+    if (this.isOver) return this.client.disconnect()
+    let coming: Promise<Taken[]> | null = this.next()
+    while (coming !== null) {
+      const taken: Taken[] = await coming
+      // while these are worked off the next ones come
+      coming = this.open.size > 0 && !this.isOver ? this.next() : null
+      coming?.catch(() => {}) // it may fail before it is awaited
+      for (const { topic, partition, messages, from, to } of taken) {
+        for (const message of messages) {
+          const record = toLogRecord(topic, partition, message)
+          if (record.offset < from || record.offset >= to) continue
+          if (this.isOver) return
+          const working = onRecord(record)
+          if (working === undefined) continue
+          await working
+          this.lastProgressMs = performance.now()
+        }
+      }
+      if (taken.length > 0) this.lastProgressMs = performance.now()
+    }
+  }
+
+  async end(): Promise<void> {
+    this.isOver = true
+    await this.client.disconnect().catch(() => {})
+  }
+
+  /** What the next fetch brings; nothing where it brought nothing new. What may pass is tried again. */
+  private async next(): Promise<Taken[]> {
+    const positions = [...this.open.values()].map(({ topic, partition, from }) => ({ topic, partition, offset: from }))
+    try {
+      const answers = await this.client.fetch(positions)
+      return answers.flatMap((answer) => this.take(answer))
+    } catch (error) {
+      if (!(await this.passes(error as KafkaError))) throw error
+      return []
+    }
+  }
+
+  private take({ topic, partition, messages, next }: Fetched): Taken[] {
+    const key = `${topic}/${partition}`
+    const range = this.open.get(key)
+    if (range === undefined || next <= range.from) return []
+    if (next < range.to) this.open.set(key, { ...range, from: next })
+    else this.open.delete(key)
+    return [{ topic, partition, messages, from: range.from, to: range.to }]
+  }
+
+  /** Whether it is worth another try; after a moment, and with the leaders looked up again. */
+  private async passes(error: KafkaError): Promise<boolean> {
+    if (this.isOver || refusalOf(error) !== null) return false
+    if (error.type === 'OFFSET_OUT_OF_RANGE') return this.passOverRemoved()
+    const isPassing = error.retriable !== false || error.name === 'KafkaJSConnectionError'
+    if (!isPassing || error instanceof SentinelError) return false
+    this.lastError = error
+    await new Promise((resolve) => setTimeout(resolve, retryMs))
+    await this.client.refresh().catch(() => {})
+    return true
+  }
+
+  /** @returns false where nothing was removed: the offsets were never there */
+  private async passOverRemoved(): Promise<boolean> {
+    const starts = await this.client.logStarts([...this.open.values()])
+    let isMoved = false
+    for (const [key, range] of [...this.open]) {
+      const start = starts.get(key)
+      if (start === undefined || start <= range.from) continue
+      isMoved = true
+      this.lastProgressMs = performance.now()
+      if (start < range.to) this.open.set(key, { ...range, from: start })
+      else this.open.delete(key)
+    }
+    return isMoved
   }
 }
+
+interface Taken extends Omit<Range, 'from' | 'to'> {
+  readonly messages: Fetched['messages']
+  readonly from: number
+  readonly to: number
+}
+
+type KafkaError = Error & { readonly type?: string; readonly retriable?: boolean }

@@ -12,6 +12,7 @@
 import { crc32c } from '@node-rs/crc32'
 import { REFUSED_HEADER, type Refusal } from '../../contract/refused-record.ts'
 import { SentinelError } from '../../errors.ts'
+import { type BatchHeader, BatchOrder, type Bounds, type Place } from './batch-order.ts'
 import { BATCH_BYTES_MAX, decompress } from './codecs.ts'
 
 const LENGTH_AT = 8
@@ -235,42 +236,60 @@ export interface Decompressed {
   bytes: number
 }
 
+/** What is known of a record set beside its bytes. */
+export interface FetchedSet extends Partial<Bounds> {
+  /** Of the response that it is a part of. */
+  readonly tally?: Decompressed
+}
+
 /**
  * The records of all batches that are whole; the last one of a fetch often is not. Once the response has been decompressed
  * to {@link BATCH_BYTES_MAX} the rest is left to the next fetch, so that a response takes twice as much at most.
  *
  * @param bytes what a fetch brought of one partition
- * @param tally of the response that it is a part of
  * @throws SentinelError SERVICE_UNAVAILABLE for a batch whose length cannot be
  */
-export async function decodeRecordSet(bytes: Buffer, tally: Decompressed = { bytes: 0 }): Promise<Message[]> {
+export async function decodeRecordSet(
+  bytes: Buffer,
+  { from = null, high = null, tally = { bytes: 0 } }: FetchedSet = {},
+): Promise<Message[]> {
   const messages: Message[] = []
-  for (let at = 0; at + RECORDS_AT <= bytes.length; ) {
-    const end = at + LENGTH_AT + 4 + bytes.readInt32BE(at + LENGTH_AT)
-    // one of an older format begins the next fetch
-    if (end > bytes.length || bytes[at + MAGIC_AT] !== MAGIC) break
-    if (end < at + RECORDS_AT) {
-      if (messages.length > 0) break
-      const text = `a batch of ${bytes.readInt32BE(at + LENGTH_AT)} bytes: the log, or what came of it, is damaged`
-      throw new SentinelError('SERVICE_UNAVAILABLE', text)
-    }
-    const isCompressed = (bytes.readInt16BE(at + ATTRIBUTES_AT) & CODEC_MASK) !== 0
+  const { headers, tailBase } = headersOf(bytes)
+  const order = new BatchOrder(headers, tailBase, { from, high })
+  for (const [index, { start, end }] of headers.entries()) {
+    const batch = bytes.subarray(start, end)
+    const isCompressed = (batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK) !== 0
     if (isCompressed && tally.bytes >= BATCH_BYTES_MAX) break
-    const nextBase = end + LENGTH_AT <= bytes.length ? Number(bytes.readBigInt64BE(end)) : null
-    await addBatch(messages, bytes.subarray(at, end), { nextBase, tally })
-    at = end
+    if (messages.length > 0 && order.isBetterFirst(index)) break
+    const isSound = crc32c(batch.subarray(ATTRIBUTES_AT)) === batch.readUInt32BE(CRC_AT)
+    const place = order.take(index, isSound)
+    if (place.isBelieved) await addBatch(messages, batch, tally)
+    else refuseAll(messages, contextOf(batch), place)
   }
   return messages
 }
 
-/** @param of.nextBase offset of the batch that follows, null where it is not known */
-async function addBatch(
-  messages: Message[],
-  batch: Buffer,
-  { nextBase, tally }: { readonly nextBase: number | null; readonly tally: Decompressed },
-): Promise<void> {
+/** Of the batches that are whole; one of an older format begins the next fetch. */
+function headersOf(bytes: Buffer): { headers: BatchHeader[]; tailBase: number | null } {
+  const headers: BatchHeader[] = []
+  let start = 0
+  while (start + RECORDS_AT <= bytes.length) {
+    const end = start + LENGTH_AT + 4 + bytes.readInt32BE(start + LENGTH_AT)
+    if (end > bytes.length || bytes[start + MAGIC_AT] !== MAGIC) break
+    if (end < start + RECORDS_AT) {
+      if (headers.length > 0) break
+      const text = `a batch of ${bytes.readInt32BE(start + LENGTH_AT)} bytes: the log, or what came of it, is damaged`
+      throw new SentinelError('SERVICE_UNAVAILABLE', text)
+    }
+    headers.push({ start, end, ...extentOf(bytes.subarray(start, end)) })
+    start = end
+  }
+  return { headers, tailBase: start + LENGTH_AT <= bytes.length ? Number(bytes.readBigInt64BE(start)) : null }
+}
+
+function contextOf(batch: Buffer): BatchContext {
   const attributes = batch.readInt16BE(ATTRIBUTES_AT)
-  const context = {
+  return {
     producerId: String(batch.readBigInt64BE(PRODUCER_ID_AT)),
     inTransaction: (attributes & TRANSACTIONAL) !== 0,
     isControlBatch: (attributes & CONTROL) !== 0,
@@ -279,20 +298,17 @@ async function addBatch(
     maxTimestamp: batch.readBigInt64BE(MAX_TIMESTAMP_AT),
     bytes: batch,
   }
-  if (crc32c(batch.subarray(ATTRIBUTES_AT)) !== batch.readUInt32BE(CRC_AT)) {
-    const { base, count, lastOffset } = extentOf(batch)
-    // offsets that are wrong themselves must not lead past what follows
-    const isCredible = nextBase === null ? lastOffset === base + count - 1 : lastOffset < nextBase
-    const extent = isCredible ? { count, lastOffset } : { count: 1, lastOffset: base }
-    replace(messages, context, { refusal: 'corrupt', ...extent })
-    return
-  }
+}
+
+/** Of a batch whose checksum and offsets are right. */
+async function addBatch(messages: Message[], batch: Buffer, tally: Decompressed): Promise<void> {
+  const context = contextOf(batch)
   const { count, lastOffset } = extentOf(batch)
   if (count > RECORDS_MAX) {
     replace(messages, context, { refusal: 'too-many', count, lastOffset })
     return
   }
-  const codec = attributes & CODEC_MASK
+  const codec = batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK
   const records = codec === 0 ? batch.subarray(RECORDS_AT) : await decompress(codec, batch.subarray(RECORDS_AT))
   if (typeof records === 'string') {
     replace(messages, context, { refusal: records, count, lastOffset })
@@ -329,6 +345,7 @@ function addRecords(messages: Message[], batch: Buffer, context: BatchContext): 
       cursor.at = start + 1
       cursor.skipVarint()
       const position = base + cursor.varint()
+      if (position < base || position > lastOffset) throw new RangeError('an offset outside of its batch')
       const keyLength = cursor.varint()
       if (keyLength > 0) cursor.at += keyLength
       const valueLength = cursor.varint()
@@ -362,18 +379,31 @@ const emptyRecord = Buffer.from([0, 0, 0, 1, 1, 0])
 
 /**
  * As many refused records as the batch has, up to its last offset: compaction may have left fewer records than offsets,
- * which ones is not known, and the last ones are as good as any. One for all where the number is not to be believed, or is
- * beyond the bound.
+ * which ones is not known, and the last ones are as good as any. One for all where the number is not to be believed.
  */
 function replace(
   messages: Message[],
   context: BatchContext,
   of: { readonly refusal: Refusal; readonly count: number; readonly lastOffset: number },
 ): void {
-  const { refusal, lastOffset } = of
-  const count = of.count < 1 || of.count > RECORDS_MAX ? 1 : of.count
+  const { refusal, count, lastOffset: last } = of
+  refuse(messages, context, { refusal, first: count < 1 ? last : last - count + 1, last })
+}
+
+/** Every offset that a damaged batch may have had. */
+function refuseAll(messages: Message[], context: BatchContext, { first, last }: Place): void {
+  refuse(messages, context, { refusal: 'corrupt', first, last })
+}
+
+/** A refused record at each offset; one, at the last of them, for all where they are more than the bound. */
+function refuse(
+  messages: Message[],
+  context: BatchContext,
+  of: { readonly refusal: Refusal; readonly first: number; readonly last: number },
+): void {
+  const { refusal, last } = of
+  const first = last - of.first < RECORDS_MAX ? of.first : last
   const headers = { [REFUSED_HEADER]: Buffer.from(refusal) }
   const shared = { ...context, isControlBatch: false }
-  for (let offset = lastOffset - count + 1; offset <= lastOffset; offset++)
-    messages.push(new RefusedMessage(shared, offset, headers))
+  for (let offset = first; offset <= last; offset++) messages.push(new RefusedMessage(shared, offset, headers))
 }

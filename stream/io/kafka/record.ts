@@ -1,5 +1,7 @@
 import type { IHeaders, KafkaMessage } from 'kafkajs'
+import { decodeJson } from '../../contract/encoding.ts'
 import type { LogRecord } from '../../contract/stage.ts'
+import { brokerTopic } from '../../contract/topics.ts'
 import { invariant } from '../../errors.ts'
 import { FetchedMessage } from './record-set.ts'
 
@@ -8,12 +10,24 @@ export function toLogRecord(topic: string, partition: number, message: KafkaMess
   return new FetchedRecord(topic, partition, message)
 }
 
+/** Whether its time is the broker's own, not its producer's; so it is taken for every record that no broker gave. */
+export function hasAppendTime(record: LogRecord): boolean {
+  return !(record instanceof FetchedRecord) || record.hasAppendTime
+}
+
+/** Whether it was emptied, since its time would decide and its producer chose it. */
+export function isUntimed(record: LogRecord): boolean {
+  return record instanceof FetchedRecord && record.isUntimed
+}
+
 /** Reads of a message what is asked for: most records need neither key, time nor headers. */
 class FetchedRecord implements LogRecord {
   readonly topic: string
   readonly partition: number
   readonly offset: number
   readonly value: Uint8Array | null
+  readonly hasAppendTime: boolean
+  readonly isUntimed: boolean
   readonly #message: KafkaMessage
   #headers: Readonly<Record<string, string>> | null = null
 
@@ -21,7 +35,10 @@ class FetchedRecord implements LogRecord {
     this.topic = topic
     this.partition = partition
     this.offset = message instanceof FetchedMessage ? message.position : Number(message.offset)
-    this.value = message.value
+    this.hasAppendTime = !(message instanceof FetchedMessage) || message.batchContext.isLogAppendTime
+    const { value } = message
+    this.isUntimed = !this.hasAppendTime && isJudgedByTime(topic, value)
+    this.value = this.isUntimed ? null : value
     this.#message = message
     if (!Number.isSafeInteger(this.offset))
       invariant(false, `${topic}/${partition}: offset ${message.offset} is beyond 2^53`)
@@ -38,6 +55,21 @@ class FetchedRecord implements LogRecord {
   get headers(): Readonly<Record<string, string>> {
     this.#headers ??= plainHeaders(this.#message.headers)
     return this.#headers
+  }
+}
+
+/** Kinds of records whose time decides: a decision expires by it, a tick is nothing but it. */
+const timedTypes = new Set(['decision', 'tick'])
+
+const casefile = brokerTopic('casefile', '')
+
+/** Whether a record must not be taken with a time that its producer chose. */
+function isJudgedByTime(topic: string, value: Uint8Array | null): boolean {
+  if (value === null || !topic.endsWith(casefile)) return false
+  try {
+    return timedTypes.has((decodeJson(value) as { type?: string } | null)?.type ?? '')
+  } catch {
+    return false
   }
 }
 

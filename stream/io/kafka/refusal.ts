@@ -1,8 +1,8 @@
 /** What the broker does not allow, in words that say what to grant. */
-import { randomBytes } from 'node:crypto'
 import type { Kafka } from 'kafkajs'
 import { SentinelError } from '../../errors.ts'
-import { type Permission, readerGroupPrefix } from '../../permissions.ts'
+import type { Permission } from '../../permissions.ts'
+import { DirectClient } from './direct-client.ts'
 import { withAdmin } from './topics.ts'
 
 const refusals = new Set(['TOPIC_AUTHORIZATION_FAILED', 'GROUP_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED'])
@@ -77,8 +77,8 @@ export function authenticationFailed(cause: unknown): SentinelError {
 }
 
 /** @example `Read on topic logs` */
-export function described({ operation, resource, name, pattern }: Permission): string {
-  return `${operation} on ${resource} ${name}${pattern === 'prefixed' ? '* (prefixed)' : ''}`
+export function described({ operation, resource, name }: Permission): string {
+  return `${operation} on ${resource} ${name}`
 }
 
 const probeMs = 15_000
@@ -95,39 +95,16 @@ export async function missingPermissions(
   present: ReadonlySet<string>,
 ): Promise<Permission[]> {
   const missing: Permission[] = []
-  const groupsFirst = [...permissions].sort((a, b) => Number(a.resource === 'topic') - Number(b.resource === 'topic'))
-  for (const permission of groupsFirst) {
-    // reading takes a group: without one nothing can be said of topics
-    const canRead = !missing.some(({ name, operation }) => name === readerGroupPrefix && operation === 'Read')
-    if (permission.resource === 'topic' && permission.operation === 'Read' && !canRead) continue
-    if (!(await isGiven(kafka, permission, present))) missing.push(permission)
-  }
+  for (const permission of permissions) if (!(await isGiven(kafka, permission, present))) missing.push(permission)
   return missing
 }
 
 async function isGiven(kafka: Kafka, permission: Permission, present: ReadonlySet<string>): Promise<boolean> {
-  const { resource, name, operation, pattern } = permission
+  const { resource, name, operation } = permission
   if (operation === 'Write') return true
-  if (resource === 'topic' && operation === 'Read') return mayRead(kafka, name)
+  if (resource === 'group') return !(await isGroupRefused(kafka, name))
   // a topic that may not be described is not among those that are listed
-  if (resource === 'topic') return present.has(name)
-  const groupId = pattern === 'prefixed' ? `${name}${randomBytes(8).toString('hex')}` : name
-  const [anyTopic] = present
-  // a group of nobody can be joined, which tells more; it joins before it reads, so any topic will do
-  if (pattern === 'prefixed' && operation === 'Read' && anyTopic !== undefined) {
-    return (await tryReading(kafka, anyTopic)) !== 'group refused'
-  }
-  if (operation === 'Read') return !(await isGroupRefused(kafka, groupId))
-  return withAdmin(kafka, async (admin) => {
-    try {
-      await admin.deleteGroups([groupId])
-      return true
-    } catch (error) {
-      // a group that is not there may be deleted; each group's own error stands within
-      const { groups } = error as { groups?: readonly { error?: unknown }[] }
-      return ![error, ...(groups ?? []).map((one) => one.error)].some((one) => refusalOf(one) !== null)
-    }
-  })
+  return operation === 'Read' ? mayRead(kafka, name) : present.has(name)
 }
 
 /** Names those of the topics that may not be read. */
@@ -141,43 +118,29 @@ export async function unreadable(kafka: Kafka, topics: readonly string[], cause:
   return asRefusal(cause, what) as SentinelError
 }
 
+/** Asks for what comes next: an answer, whatever it holds, says that it may. */
 export async function mayRead(kafka: Kafka, topic: string): Promise<boolean> {
-  return (await tryReading(kafka, topic)) === 'read'
-}
-
-/** A consumer of a group of its own reads a topic until the first answer, whatever that holds. */
-async function tryReading(kafka: Kafka, topic: string): Promise<'read' | 'topic refused' | 'group refused'> {
-  const consumer = kafka.consumer({
-    groupId: `${readerGroupPrefix}${randomBytes(8).toString('hex')}`,
-    allowAutoTopicCreation: false,
-    maxWaitTimeInMs: 100,
-  })
+  const client = new DirectClient(kafka)
   let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const text = `Nothing came from ${topic} for ${probeMs / 1000} s.`
+    timer = setTimeout(() => reject(new SentinelError('BROKER_UNAVAILABLE', text)), probeMs)
+  })
+  const asking = (async () => {
+    await client.connect()
+    const first = { topic, partition: 0 }
+    const ends = await client.logEnds([first])
+    await client.fetch([{ ...first, offset: ends.get(`${topic}/0`)! }])
+    return true
+  })()
+  asking.catch(() => {}) // the client itself would try for ever
   try {
-    const answered = new Promise<'read'>((resolve, reject) => {
-      consumer.on(consumer.events.FETCH, () => resolve('read'))
-      consumer.on(consumer.events.CRASH, ({ payload: { error } }) => reject(error))
-      timer = setTimeout(
-        () => reject(new SentinelError('BROKER_UNAVAILABLE', `Nothing came from ${topic} for ${probeMs / 1000} s.`)),
-        probeMs,
-      )
-    })
-    answered.catch(() => {}) // it may fail before it is awaited
-    const running = (async () => {
-      await consumer.connect()
-      await consumer.subscribe({ topics: [topic] })
-      await consumer.run({ autoCommit: false, eachMessage: async () => {} })
-      return answered
-    })()
-    running.catch(() => {}) // the client itself would try for ever
-    return await Promise.race([running, answered])
+    return await Promise.race([asking, late])
   } catch (error) {
-    const refusal = refusalOf(error)
-    if (refusal === 'TOPIC_AUTHORIZATION_FAILED') return 'topic refused'
-    if (refusal === 'GROUP_AUTHORIZATION_FAILED' || isCoordinatorHidden(error)) return 'group refused'
+    if (refusalOf(error) === 'TOPIC_AUTHORIZATION_FAILED') return false
     throw error
   } finally {
     clearTimeout(timer)
-    await consumer.disconnect().catch(() => {})
+    await client.disconnect().catch(() => {})
   }
 }

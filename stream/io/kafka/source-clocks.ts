@@ -2,6 +2,7 @@
 import type { Admin, Kafka } from 'kafkajs'
 import { decodeJson } from '../../contract/encoding.ts'
 import { type PanesRecord, panesRecord } from '../../contract/pane.ts'
+import type { LogRecord } from '../../contract/stage.ts'
 import { readRanges } from './reader.ts'
 import { offsetRanges } from './topics.ts'
 
@@ -49,18 +50,23 @@ export async function clocksFromPanes(
   const range = (await offsetRanges(admin, options.panesTopic))?.[0]
   if (range === undefined) return clocks
   const from = Math.max(range.low, range.high - tailRecords)
-  await readRanges(
-    kafka,
-    [{ topic: options.panesTopic, partition: 0, from, to: range.high }],
-    ({ value, timestampMs }) => {
-      const record = recordOf(value)
-      if (record === null) return
-      if ((record.type !== 'heartbeat' && record.type !== 'idle') || record.source !== options.source) return
-      const silent = record.type === 'idle' || timestampMs < options.silentBeforeMs
-      clocks.set(record.partition, { watermarkMs: record.watermarkMs, silent })
-    },
+  await readRanges(kafka, [{ topic: options.panesTopic, partition: 0, from, to: range.high }], (record) =>
+    noteClock(clocks, record, options),
   )
   return clocks
+}
+
+/** What one more record of `panes` says, in the order of its log. */
+export function noteClock(
+  clocks: Map<number, PartitionClock>,
+  { value, timestampMs }: Pick<LogRecord, 'value' | 'timestampMs'>,
+  options: { source: string; silentBeforeMs: number },
+): void {
+  const record = recordOf(value)
+  if (record === null) return
+  if ((record.type !== 'heartbeat' && record.type !== 'idle') || record.source !== options.source) return
+  const silent = record.type === 'idle' || timestampMs < options.silentBeforeMs
+  clocks.set(record.partition, { watermarkMs: record.watermarkMs, silent })
 }
 
 /** Somebody else may have written there: detect refuses such a record, and here it says nothing. */

@@ -5,9 +5,10 @@
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs'
 import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
 import { SentinelError } from '../../errors.ts'
+import { producerTimed } from './append-time.ts'
 import { assignBySubscription } from './assigner.ts'
 import type { Failpoint } from './failpoint.ts'
-import { toLogRecord } from './record.ts'
+import { isUntimed, toLogRecord } from './record.ts'
 import { asGroupRefusal, isGroupRefused, refusalOf, unreadable } from './refusal.ts'
 
 /** What a handler may ask of the group while it works. */
@@ -20,6 +21,8 @@ export interface BatchContext {
   /** Whether this assignment still holds: if not, the handler neither folds nor sends nor commits. */
   current(): boolean
   commit(point: CommitPoint): Promise<void>
+  /** Records that the log held behind this batch when it was fetched; absent where no batch came. */
+  readonly left?: number
   /** Leaves the rest of the batch for a while: it is delivered again, and other partitions go on meanwhile. */
   defer(): void
   /** Only in tests. */
@@ -52,6 +55,8 @@ export interface StageConsumerOptions {
   onBatch(batch: { topic: string; partition: number; records: number; durationMs: number; lag: number }): void
   /** The next record follows `from` with a gap: by compaction or transactions, or because retention was faster. */
   onGap?(gap: { topic: string; partition: number; from: number }): void
+  /** From which offset of a partition on the broker was found to stamp records; before it none is to be believed. */
+  readonly stampedFrom?: ((topic: string, partition: number) => number | undefined) | undefined
   /** Only in tests. */
   readonly failpoint?: Failpoint | undefined
 }
@@ -77,6 +82,8 @@ interface Slot {
 export const sessionTimeoutMs = 6_000
 
 const failuresMax = 5
+/** Codes of errors that no further try mends. */
+const endingCodes: ReadonlySet<string> = new Set(['INVARIANT_BROKEN', 'PERMISSION_DENIED', 'CONFIGURATION_INVALID'])
 /** Between two tries to recover a partition: twice as long each time, up to the second. */
 const recoverMs = 100
 const recoverMaxMs = 5_000
@@ -133,6 +140,13 @@ export class StageConsumer {
   reached(topic: string, partition: number): number {
     const slot = this.slots.get(`${topic}/${partition}`)
     return Math.max(slot?.reached ?? 0, slot?.handler?.next ?? 0)
+  }
+
+  /** Of each assigned partition, what {@link reached} says; one whose recovery has not found its position yet is left out. */
+  positions(): { topic: string; partition: number; reached: number }[] {
+    return [...this.slots.values()]
+      .filter(({ handler, reached }) => handler !== null || reached > 0)
+      .map(({ topic, partition }) => ({ topic, partition, reached: this.reached(topic, partition) }))
   }
 
   async start(): Promise<void> {
@@ -289,7 +303,8 @@ export class StageConsumer {
         void (before?.tail ?? Promise.resolve()).then(() => this.recover(gained))
       }
     }
-    for (const [key] of this.slots) {
+    for (const { topic, partition } of [...expired, ...this.slots.values()]) {
+      const key = `${topic}/${partition}`
       if (assigned.has(key)) continue
       this.slots.delete(key)
       this.options.onEvent('lost', key)
@@ -337,8 +352,9 @@ export class StageConsumer {
       const context = this.context(slot, payload, (error) => {
         interruption = error
       })
-      await handler.takeBatch(logRecords(payload, this.options.onRecord), {
+      await handler.takeBatch(this.logRecords(payload), {
         ...context,
+        left: Number(batch.highWatermark) - Number(batch.lastOffset()) - 1,
         current: () => interruption === undefined && context.current(),
       })
       slot.failures = 0
@@ -380,6 +396,26 @@ export class StageConsumer {
     if (Number(first.offset) > from) this.options.onGap?.({ topic, partition, from })
   }
 
+  private *logRecords({ batch }: EachBatchPayload): Generator<LogRecord> {
+    for (const message of batch.messages) {
+      const record = toLogRecord(batch.topic, batch.partition, message)
+      if (isUntimed(record)) this.passOver(record)
+      this.options.onRecord?.(record)
+      yield record
+    }
+  }
+
+  /**
+   * Tells of a record without a time to go by. What came before this process looked is passed over as an empty one.
+   *
+   * @throws CONFIGURATION_INVALID behind it: the setting was changed
+   */
+  private passOver({ topic, partition, offset }: LogRecord): void {
+    if (offset >= (this.options.stampedFrom?.(topic, partition) ?? Number.POSITIVE_INFINITY)) throw producerTimed(topic)
+    const text = `${topic}/${partition}: the decision or tick at ${offset} does not count: its time is its producer's, the broker did not stamp it`
+    this.options.onEvent('failed', text)
+  }
+
   /**
    * A failed step: the handler is dropped and recovered, so that nothing half-done stays. What passes by itself (a broker,
    * a database, another owner) is tried for as long as the partition is ours, at growing distances and with an event each
@@ -389,7 +425,7 @@ export class StageConsumer {
   private fail(slot: Slot, error: Error): Error | undefined {
     if (isGroupError(error)) return error
     const { topic, partition } = slot
-    if (error instanceof SentinelError && ['INVARIANT_BROKEN', 'PERMISSION_DENIED'].includes(error.code)) {
+    if (error instanceof SentinelError && endingCodes.has(error.code)) {
       this.options.onFatal(error)
       return undefined
     }
@@ -502,14 +538,6 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
-function* logRecords({ batch }: EachBatchPayload, onRecord?: (record: LogRecord) => void): Generator<LogRecord> {
-  for (const message of batch.messages) {
-    const record = toLogRecord(batch.topic, batch.partition, message)
-    onRecord?.(record)
-    yield record
-  }
-}
-
 /** What KafkaJS has to see for itself, to join the group again. */
 function isGroupError(error: Error): boolean {
   const type = (error as { type?: string }).type
@@ -518,7 +546,8 @@ function isGroupError(error: Error): boolean {
     type === 'UNKNOWN_MEMBER_ID' ||
     type === 'ILLEGAL_GENERATION' ||
     type === 'NOT_COORDINATOR_FOR_GROUP' ||
-    type === 'COORDINATOR_NOT_AVAILABLE' ||
+    type === 'GROUP_COORDINATOR_NOT_AVAILABLE' ||
+    type === 'GROUP_LOAD_IN_PROGRESS' ||
     error.name === 'KafkaJSConnectionError' ||
     error.name === 'KafkaJSRequestTimeoutError'
   )

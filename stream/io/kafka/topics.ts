@@ -5,8 +5,10 @@ import { decodeJson, encode } from '../../contract/encoding.ts'
 import { type Incarnation, incarnation as incarnationSchema } from '../../contract/pane.ts'
 import { brokerTopic, type TopicName, topicNames } from '../../contract/topics.ts'
 import { invariant, SentinelError } from '../../errors.ts'
+import { producerTimed, producerTimedPartitions } from './append-time.ts'
 import { readRanges } from './reader.ts'
 import { asRefusal, authenticationFailed, refusalOf } from './refusal.ts'
+import { triesOf } from './tries.ts'
 
 export interface TopicPlan {
   readonly prefix: string
@@ -30,6 +32,8 @@ const withIncarnation = ['panes', 'casefile'] as const
 export type Incarnations = Readonly<Record<(typeof withIncarnation)[number], readonly string[]>> & {
   /** Keys that may sign decisions from the start; null where record 0 of `casefile` is gone. */
   readonly publicKeys: Incarnation['publicKeys'] | null
+  /** Offset of each partition of `casefile` from which on the broker stamps what is written: it was looked at there. */
+  readonly stampedFrom: readonly number[]
 }
 
 const connectMs = 10_000
@@ -38,24 +42,31 @@ const connectMs = 10_000
 export async function withAdmin<T>(kafka: Kafka, use: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = kafka.admin()
   try {
-    await connectOrThrow(admin)
+    await connectOrThrow(kafka, admin)
     return await use(admin)
   } finally {
     await admin.disconnect()
   }
 }
 
-async function connectOrThrow(admin: Admin): Promise<void> {
+async function connectOrThrow(kafka: Kafka, admin: Admin): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const text = `No broker answers within ${connectMs / 1000} s. Does KAFKA_BROKERS, or kafka.brokers, name it (127.0.0.1:9092 where neither is set), and does kafka.tls fit its certificate?`
-    timer = setTimeout(() => reject(new SentinelError('BROKER_UNAVAILABLE', text)), connectMs)
+    timer = setTimeout(() => reject(new SentinelError('BROKER_UNAVAILABLE', noBroker(kafka))), connectMs)
   })
   const connecting = admin.connect().catch((error: unknown) => {
     throw refusalOf(error) === null ? error : authenticationFailed(error)
   })
   connecting.catch(() => {}) // it may fail long after
   await Promise.race([connecting, late]).finally(() => clearTimeout(timer))
+}
+
+function noBroker(kafka: Kafka): string {
+  const tried = triesOf(kafka)
+  return (
+    `No broker answers within ${connectMs / 1000} s${tried === '' ? '' : `: ${tried}`}. Does KAFKA_BROKERS, or kafka.brokers, name it ` +
+    '(127.0.0.1:9092 where neither is set), and does kafka.tls fit its certificate?'
+  )
 }
 
 const triesMax = 40
@@ -91,6 +102,37 @@ export async function rangesIfThere(admin: Admin, topic: string): Promise<Offset
   return (await admin.listTopics()).includes(topic) ? offsetRanges(admin, topic) : null
 }
 
+/** What a group's coordinator says while it moves, or comes up: for a moment after a broker has started. */
+const movingCoordinator = new Set([
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+])
+
+/**
+ * What a group has committed, of all its topics where none are named.
+ *
+ * @throws BROKER_UNAVAILABLE when its coordinator is not there after ten seconds
+ */
+export async function committedOffsets(
+  admin: Admin,
+  request: Parameters<Admin['fetchOffsets']>[0],
+): ReturnType<Admin['fetchOffsets']> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await admin.fetchOffsets(request)
+    } catch (cause) {
+      const { type, message } = cause as { type?: string; message: string }
+      if (!movingCoordinator.has(type ?? '')) throw cause
+      if (tries === triesMax) {
+        const text = `What ${request.groupId} has committed could not be read: ${message}`
+        throw new SentinelError('BROKER_UNAVAILABLE', text, { cause })
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
+    }
+  }
+}
+
 /**
  * Makes the topics that are missing, and refuses ones whose partitions are fewer than planned: what was written by key
  * or by task number would be looked for in the wrong place.
@@ -112,6 +154,7 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
           // retention of a backfill counts from now, and ticks take their time from the broker
           { name: 'message.timestamp.type', value: 'LogAppendTime' },
           { name: 'retention.ms', value: String(plan.retention[name]) },
+          ...(isReplicated(plan) ? [{ name: 'min.insync.replicas', value: '2' }] : []),
         ],
       })),
     )
@@ -131,6 +174,14 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
     )
   }
   return missing.map((name) => brokerTopic(name, plan.prefix))
+}
+
+/**
+ * Whether an acknowledged record is to lie on two brokers: then one that dies with its disk loses nothing. With two
+ * replicas it would stop all writing while either is away.
+ */
+function isReplicated({ replicationFactor = 1 }: TopicPlan): boolean {
+  return replicationFactor >= 3
 }
 
 /**
@@ -181,6 +232,8 @@ async function topicsWithLeaders(admin: Admin, names: string[]): Promise<ITopicM
 /**
  * Reads record 0 of each partition of `panes` and `casefile`; writes it where the partition is empty. Should two
  * processes write it at once, the one at offset 0 counts and the other is passed over.
+ *
+ * @throws CONFIGURATION_INVALID where the broker does not stamp the records of `casefile`
  */
 export async function ensureIncarnations(
   kafka: Kafka,
@@ -189,26 +242,7 @@ export async function ensureIncarnations(
 ): Promise<Incarnations> {
   const before = await incarnationRanges(kafka, plan)
   const empty = before.filter(({ high }) => high === 0)
-  if (empty.length > 0) {
-    const producer = kafka.producer({ allowAutoTopicCreation: false })
-    await producer.connect()
-    try {
-      for (const { topic, partition, name } of empty) {
-        const record: Incarnation = {
-          type: 'incarnation',
-          incarnation: randomBytes(16).toString('hex'),
-          publicKeys: name === 'casefile' ? publicKeys : [],
-        }
-        await producer.send({
-          topic,
-          acks: -1,
-          messages: [{ partition, key: null, value: Buffer.from(encode(record)) }],
-        })
-      }
-    } finally {
-      await producer.disconnect()
-    }
-  }
+  await writeIncarnations(kafka, empty, publicKeys)
   const found: Record<(typeof withIncarnation)[number], string[]> = { panes: [], casefile: [] }
   let keys: Incarnation['publicKeys'] | null = null
   const ranges = empty.length > 0 ? await incarnationRanges(kafka, plan) : before
@@ -227,10 +261,66 @@ export async function ensureIncarnations(
   })
   // record 0 may be gone by retention: the checkpoint knows which incarnation it was
   for (const { name, partition, low } of ranges) if (low > 0) found[name][partition] = ''
-  return { ...found, publicKeys: keys }
+  const stampedFrom = await checkStamps(kafka, ranges, publicKeys)
+  return { ...found, publicKeys: keys, stampedFrom }
 }
 
-async function incarnationRanges(kafka: Kafka, plan: TopicPlan) {
+interface IncarnationRange extends OffsetRange {
+  readonly name: (typeof withIncarnation)[number]
+  readonly topic: string
+  readonly partition: number
+}
+
+/** @throws CONFIGURATION_INVALID when the broker answers that a record of `casefile` keeps its producer's time */
+async function writeIncarnations(
+  kafka: Kafka,
+  ranges: readonly IncarnationRange[],
+  publicKeys: Incarnation['publicKeys'],
+): Promise<void> {
+  if (ranges.length === 0) return
+  const producer = kafka.producer({ allowAutoTopicCreation: false })
+  await producer.connect()
+  try {
+    for (const { topic, partition, name } of ranges) {
+      const record: Incarnation = {
+        type: 'incarnation',
+        incarnation: randomBytes(16).toString('hex'),
+        publicKeys: name === 'casefile' ? publicKeys : [],
+      }
+      const messages = [{ partition, key: null, value: Buffer.from(encode(record)) }]
+      const [taken] = await producer.send({ topic, acks: -1, messages })
+      if (name === 'casefile' && taken?.logAppendTime === '-1') throw producerTimed(topic)
+    }
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+/**
+ * Looks whether the broker stamps the records of `casefile`. Its newest record tells how it was then; should that not
+ * have been so, one more incarnation, which everybody passes over, tells how it is now.
+ *
+ * @returns for each partition the offset from which on it does
+ */
+async function checkStamps(
+  kafka: Kafka,
+  all: readonly IncarnationRange[],
+  publicKeys: Incarnation['publicKeys'],
+): Promise<number[]> {
+  const ranges = all.filter(({ name }) => name === 'casefile')
+  const [doubtful] = await producerTimedPartitions(kafka, ranges[0]!.topic, ranges)
+  // the setting is of the topic: one partition speaks for all
+  if (doubtful !== undefined) {
+    await writeIncarnations(
+      kafka,
+      ranges.filter(({ partition }) => partition === doubtful),
+      publicKeys,
+    )
+  }
+  return ranges.map(({ high }) => high)
+}
+
+async function incarnationRanges(kafka: Kafka, plan: TopicPlan): Promise<IncarnationRange[]> {
   return withAdmin(kafka, async (admin) => {
     const all = []
     for (const name of withIncarnation) {

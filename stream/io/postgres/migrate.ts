@@ -56,7 +56,8 @@ export async function migrate(pool: Pool, options: MigrateOptions): Promise<Migr
 
 /** A worker's role makes no tables: it is told who does. */
 function notAllowed(error: unknown, what: string): unknown {
-  if (!(error instanceof SentinelError) || error.code !== 'PERMISSION_DENIED') return error
+  // a refused password is a missing right too, of which there is something else to say
+  if (!(error instanceof SentinelError) || errorCode(error.cause) !== '42501') return error
   const text = `${what}, and the role of DATABASE_URL may not make it. Run \`sentinel migrate\` as the role that owns the tables, then start again.`
   return new SentinelError('PERMISSION_DENIED', text, { cause: error })
 }

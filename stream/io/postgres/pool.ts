@@ -8,6 +8,8 @@ export type Client = pg.PoolClient
 export interface PoolOptions {
   /** postgres://user:password@host:port/database */
   readonly url: string
+  /** The environment variable that the URL came by: what an error says is to be corrected. */
+  readonly variable?: string
   /** Connections at most (count). Sink partitions, checkpoints and the API share them. */
   readonly maxConnections?: number
   readonly connectTimeoutMs?: number
@@ -26,7 +28,8 @@ export interface PoolOptions {
  */
 export function createPool(options: PoolOptions): Pool {
   const statementTimeoutMs = options.statementTimeoutMs ?? 30_000
-  assertUrl(options.url)
+  const variable = options.variable ?? 'DATABASE_URL'
+  assertUrl(options.url, variable)
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.maxConnections ?? 8,
@@ -40,13 +43,17 @@ export function createPool(options: PoolOptions): Pool {
     idle_in_transaction_session_timeout: 60_000,
     types: { getTypeParser },
   })
+  variables.set(pool, variable)
   // without a listener the loss of an idle connection would end the process
   pool.on('error', (error) => {
-    const mapped = databaseError(error, 'an idle connection broke')
+    const mapped = databaseError(error, 'an idle connection broke', variable)
     if (mapped instanceof SentinelError) options.onIdleError?.(mapped)
   })
   return pool
 }
+
+/** By which environment variable a pool found its database. */
+const variables = new WeakMap<Pool, string>()
 
 /** Runs statements on one connection. @throws SentinelError, see {@link databaseError} */
 export async function withClient<T>(pool: Pool, what: string, work: (client: Client) => Promise<T>): Promise<T> {
@@ -54,7 +61,7 @@ export async function withClient<T>(pool: Pool, what: string, work: (client: Cli
   try {
     client = await pool.connect()
   } catch (cause) {
-    throw databaseError(cause, what)
+    throw databaseError(cause, what, variables.get(pool))
   }
   let broken: Error | undefined
   // a connection that is lent out and breaks between two statements tells only this listener
@@ -66,7 +73,7 @@ export async function withClient<T>(pool: Pool, what: string, work: (client: Cli
     return await work(client)
   } catch (cause) {
     if (isConnectionLoss(cause)) broken ??= cause as Error
-    throw databaseError(cause, what)
+    throw databaseError(cause, what, variables.get(pool))
   } finally {
     client.off('error', onError)
     client.release(broken)
@@ -95,22 +102,22 @@ export class Rollback extends Error {}
  * Says in our words what PostgreSQL or the network said, where it is operational; anything else is a fault of ours and
  * comes back as it is.
  */
-export function databaseError(cause: unknown, what: string): unknown {
+export function databaseError(cause: unknown, what: string, variable = 'DATABASE_URL'): unknown {
   if (cause instanceof SentinelError || cause instanceof Rollback || !(cause instanceof Error)) return cause
   const code = errorCode(cause)
   const said = `${what}: ${cause.message}`
   if (code === '28P01' || code === '28000') {
     return new SentinelError(
       'PERMISSION_DENIED',
-      `${said}. Check the user and password of DATABASE_URL, and pg_hba.conf.`,
+      `${said}. Check the user and password of ${variable}, and pg_hba.conf.`,
       { cause },
     )
   }
   if (code === '42501') {
-    return new SentinelError('PERMISSION_DENIED', `${said}. Grant the role of DATABASE_URL what is missing.`, { cause })
+    return new SentinelError('PERMISSION_DENIED', `${said}. Grant the role of ${variable} what is missing.`, { cause })
   }
   if (code === '3D000') {
-    return new SentinelError('CONFIGURATION_INVALID', `${said}. Create the database or correct DATABASE_URL.`, {
+    return new SentinelError('CONFIGURATION_INVALID', `${said}. Create the database or correct ${variable}.`, {
       cause,
     })
   }
@@ -119,20 +126,20 @@ export function databaseError(cause: unknown, what: string): unknown {
       cause,
     })
   }
-  const advice = advised(cause, code)
+  const advice = advised(cause, { code, variable })
   return advice === null ? cause : new SentinelError('DATABASE_UNAVAILABLE', `${said}. ${advice}`, { cause })
 }
 
-function advised(cause: Error, code: string): string | null {
+function advised(cause: Error, { code, variable }: { code: string; variable: string }): string | null {
   if (code === '57014' || cause.message === 'Query read timeout') {
     return 'The statement took too long: look for locks in pg_stat_activity, and at the load of the database.'
   }
   if (code === '53100') return 'The disk of the database is full: free space, or shorten the retention.'
   if (code === '53300') return 'The database has no connection left: raise max_connections or lower the pool.'
   if (code === '40001' || code === '40P01' || code === '55P03') return 'It is tried again; no action is needed.'
-  if (code === '25006') return 'The database is read-only: point DATABASE_URL at the primary.'
+  if (code === '25006') return `The database is read-only: point ${variable} at the primary.`
   if (isConnectionLoss(cause)) {
-    return 'Check that the database of DATABASE_URL runs and can be reached.'
+    return `Check that the database of ${variable} runs and can be reached.`
   }
   if (code.startsWith('53') || code.startsWith('58')) return 'The database lacks a resource: see its own log.'
   return null
@@ -172,12 +179,12 @@ const getTypeParser = ((oid: number, format?: 'text' | 'binary') =>
     ? Number
     : pg.types.getTypeParser(oid as never, format as never)) as typeof pg.types.getTypeParser
 
-function assertUrl(url: string): void {
+function assertUrl(url: string, variable: string): void {
   const protocol = URL.canParse(url) ? new URL(url).protocol : ''
   if (protocol === 'postgres:' || protocol === 'postgresql:') return
   // the value may hold a password: it is not repeated
   throw new SentinelError(
     'CONFIGURATION_INVALID',
-    'DATABASE_URL is not a URL of PostgreSQL: it looks like postgres://user:password@host:5432/database.',
+    `${variable} is not a URL of PostgreSQL: it looks like postgres://user:password@host:5432/database.`,
   )
 }

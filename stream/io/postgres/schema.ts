@@ -20,6 +20,21 @@ export async function timescaleSchema(client: Pick<Pool, 'query'>): Promise<stri
   return rows[0]?.schema ?? null
 }
 
+/**
+ * Whether our tables can be read, as the API reads them.
+ *
+ * @returns false where they are not there yet @throws PERMISSION_DENIED, DATABASE_UNAVAILABLE and its like
+ */
+export async function canReadTables(pool: Pool, schema: string): Promise<boolean> {
+  const table = `${schemaName(schema)}.incidents`
+  return withClient(pool, 'reading our tables', async (client) => {
+    const { rows } = await client.query<{ there: boolean }>('select to_regclass($1) is not null as there', [table])
+    if (rows[0]?.there !== true) return false
+    await client.query(`select from ${table} limit 1`)
+    return true
+  })
+}
+
 /** Whether the database answers. @throws DATABASE_UNAVAILABLE and its like */
 export async function pingDatabase(pool: Pool): Promise<void> {
   await withClient(pool, 'asking the database whether it is there', (client) => client.query('select 1'))

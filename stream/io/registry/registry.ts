@@ -9,6 +9,8 @@ export interface RegistryOptions extends RegistryAddress {
   readonly cacheSize: number
   readonly clock: () => number
   readonly wait: (ms: number) => Promise<void>
+  /** Told of each question that went out, an answer from memory is none; a schema that cannot be used was found too. */
+  readonly onLookUp?: (looked: { outcome: 'found' | 'unknown' | 'away'; schemas: number }) => void
 }
 
 /** Bytes of the texts of all schemas that are kept. */
@@ -61,7 +63,16 @@ export class RegistrySchemas implements Schemas {
     if (known !== undefined) return Promise.resolve(known)
     const running = this.asked.get(id)
     if (running !== undefined) return running
-    const asking = this.lookUp(id).finally(() => this.asked.delete(id))
+    const asking = this.lookUp(id)
+      .then((found) => {
+        this.tell(found.isFinal ? 'found' : 'unknown')
+        return found.answer
+      })
+      .catch((error: unknown) => {
+        this.tell('away')
+        throw error
+      })
+      .finally(() => this.asked.delete(id))
     this.asked.set(id, asking)
     return asking
   }
@@ -72,7 +83,11 @@ export class RegistrySchemas implements Schemas {
     return Array.isArray(subjects) ? subjects.length : 0
   }
 
-  private async lookUp(id: number): Promise<SchemaAnswer> {
+  private tell(outcome: 'found' | 'unknown' | 'away'): void {
+    this.options.onLookUp?.({ outcome, schemas: this.size })
+  }
+
+  private async lookUp(id: number): Promise<Found> {
     this.forgetUnknown()
     const waits = this.unknown.size < PATIENT_WITH ? patienceMs : []
     let found = await lookUpSchema(this.options, id)
@@ -86,7 +101,7 @@ export class RegistrySchemas implements Schemas {
       this.forgetUnknown()
       this.unknown.set(id, { answer: found.answer, untilMs: this.options.clock() + UNKNOWN_KEPT_MS })
     }
-    return found.answer
+    return found
   }
 
   private keep(id: number, found: Found): void {

@@ -248,6 +248,12 @@ describe('scanning predictions', () => {
     expect(copyRow(scanner.scan(bytes)!)).toEqual(byParsing(prediction, bytes))
   })
 
+  it('names no entity as a rest is named', () => {
+    const bytes = Buffer.from('{"time":"2026-01-01T00:00:00Z","service":"(other)","level":"info"}')
+    expect(expectSame('json-log', bytes)).toBe(true)
+    expect(scanners['json-log'].scan(bytes)!.entity).toMatch(/^service:\(other\)~[0-9a-f]{14}$/)
+  })
+
   it('remembers a bounded number of shapes', () => {
     const scanner = createScanner('prediction')!
     for (let index = 0; index < 3_000; index++) {

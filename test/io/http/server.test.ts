@@ -120,6 +120,7 @@ describe('requests that cannot be answered', () => {
     ['a cursor that no page gave', '/api/v1/incidents?after=x', {}, 400, 'QUERY_INVALID'],
     ['a time that is none', '/api/v1/incidents?from=yesterday', {}, 400, 'QUERY_INVALID'],
     ['a time beyond all calendars', '/api/v1/incidents?from=999999999999999', {}, 400, 'QUERY_INVALID'],
+    ['a heatmap of no range', '/api/v1/heatmap', {}, 400, 'QUERY_INVALID'],
     ['an empty range', '/api/v1/measurements?from=5&to=5', {}, 400, 'QUERY_INVALID'],
     ['a name of the prototype', '/api/v1/incidents?__proto__=x', {}, 400, 'QUERY_INVALID'],
     ['a URL that is too long', `/api/v1/incidents?tenant=${'x'.repeat(4_100)}`, {}, 414, 'URL_TOO_LONG'],
@@ -148,6 +149,17 @@ describe('requests that cannot be answered', () => {
       expect((await ask('/health/live')).status).toBe(200)
     })
   }
+
+  it('says what a route takes to who asks it for something else', async () => {
+    const { ask } = await startApi()
+    expect((await ask('/api/v1/heatmap')).json.message).toBe(
+      'The query is not what this route takes: from: milliseconds since 1970, or ISO 8601 with a zone (2026-03-01T12:00:00Z); ' +
+        'to: milliseconds since 1970, or ISO 8601 with a zone (2026-03-01T12:00:00Z); stepMs: a whole number of milliseconds, ' +
+        '1000 or more. It needs from, to, stepMs. It may have tenant, entity, feature.',
+    )
+    const answer = await ask('/api/v1/heatmap?from=2026-03-01T12:00:00Z&to=2026-03-01T13:00:00Z&stepMs=60000')
+    expect(answer.status).toBe(200)
+  })
 
   it('cuts off a body that is too large without a length', async () => {
     const { ask } = await startApi()

@@ -110,4 +110,43 @@ describe('the handler of a source partition', () => {
     expect(again.did[0]).toContain('idle')
     expect(made.runner.task.counts).toMatchObject({ accepted: 0, late: 1 })
   })
+
+  it('folds nothing after a declaration whose commit was not answered, until it knows that it holds', async () => {
+    const outside = watched()
+    const { made, passes } = handler(outside)
+    await made.takeBatch([record(0, 0)], outside.context)
+    passes(6_000)
+    let isAnswered = false
+    const unanswered: BatchContext = {
+      ...outside.context,
+      commit: async (point) => {
+        await outside.context.commit(point) // the broker takes it
+        if (!isAnswered && point.metadata.includes('pendingIdle'))
+          throw Object.assign(new Error('timed out'), { name: 'KafkaJSRequestTimeoutError' })
+      },
+    }
+    await expect(made.whenQuiet(unanswered)).rejects.toThrow('timed out')
+    const later = [record(1, 2_000), record(2, 9_000), record(3, 11_500), record(4, 13_000)]
+    await expect(made.takeBatch(later, unanswered)).rejects.toThrow('timed out')
+    expect(made.next).toBe(1)
+    isAnswered = true
+    await made.takeBatch(later, unanswered)
+    expect(made.next).toBe(5)
+    // a process that dies now, with nothing but the declaration committed, comes to the same
+    const again = handler(watched(), outside.commits.filter(({ metadata }) => metadata.includes('pendingIdle')).at(-1))
+    await again.made.takeBatch([record(0, 0), ...later], outside.context)
+    expect(again.made.runner.task.watermarkMs).toBe(made.runner.task.watermarkMs)
+    expect(made.runner.task.counts).toMatchObject({ accepted: 4, late: 1 })
+    expect(again.made.runner.task.counts).toMatchObject({ accepted: 3, late: 1 })
+  })
+
+  it('holds nobody once it has read what the log holds: it goes as fast as its records come', async () => {
+    const outside = watched()
+    const { made } = handler(outside)
+    expect(made.skew.isIdle).toBe(false)
+    await made.takeBatch([record(0, 0)], { ...outside.context, left: 7 })
+    expect(made.skew.isIdle).toBe(false)
+    await made.takeBatch([record(1, 100)], { ...outside.context, left: 0 })
+    expect(made.skew.isIdle).toBe(true)
+  })
 })

@@ -2,9 +2,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { detectConfig } from '../../../stream/contract/configuration.ts'
 import { encode } from '../../../stream/contract/encoding.ts'
 import type { Pane, PanesRecord } from '../../../stream/contract/pane.ts'
-import type { CommitPoint, JudgingTask, LogRecord } from '../../../stream/contract/stage.ts'
+import type { CommitPoint, Emission, JudgingTask, LogRecord, RespondTask } from '../../../stream/contract/stage.ts'
 import { createDetectTask } from '../../../stream/detect/detect.ts'
 import { SentinelError } from '../../../stream/errors.ts'
+import { outboxMax } from '../../../stream/io/kafka/fold.ts'
 import { type CheckpointOutcome, JudgingHandler } from '../../../stream/io/kafka/judging-handler.ts'
 import type { BatchContext } from '../../../stream/io/kafka/stage-consumer.ts'
 import { type CheckpointStore, memoryCheckpointStore } from '../../../stream/runtime/checkpoint-store.ts'
@@ -38,6 +39,9 @@ class World {
   readonly checkpoints: CheckpointStore
   readonly out: OutgoingRecord[] = []
   readonly outcomes: string[] = []
+  nowMs = 0
+  /** Records of each send. */
+  readonly sends: number[] = []
 
   constructor(checkpoints = memoryCheckpointStore()) {
     this.checkpoints = checkpoints
@@ -63,6 +67,7 @@ class World {
     )
     const send = async (records: readonly OutgoingRecord[]) => {
       this.out.push(...records)
+      this.sends.push(records.length)
       return { sent: [...records] }
     }
     return new JudgingHandler({
@@ -77,7 +82,7 @@ class World {
       checkpointEveryMs: 0,
       checkpointEveryRecords: Number.POSITIVE_INFINITY,
       unstoredRecordsMax: Number.POSITIVE_INFINITY,
-      clock: () => 0,
+      clock: () => this.nowMs,
       readLastOut: async () => new Map(),
       readAgain: async () => {},
       onCheckpoint: ({ outcome, offset }: CheckpointOutcome) => this.outcomes.push(`${outcome} ${offset}`),
@@ -169,7 +174,41 @@ function idleTask(): JudgingTask {
   }
 }
 
+/** A task that has to be shown the first record again after it, and makes of it so many records, a slice each. */
+function recallingTask(emits: number): RespondTask {
+  let isMissing = false
+  return {
+    ...idleTask(),
+    waiting: false,
+    keepsFrom: null,
+    *step() {
+      isMissing = true
+      yield null
+    },
+    get recall() {
+      return isMissing ? { fromOffset: 0, toOffset: 1 } : null
+    },
+    showAgain: () => {},
+    *goOn() {
+      isMissing = false
+      const body = { type: 'audit' }
+      for (let index = 0; index < emits; index++) {
+        yield { topic: 'audit', route: 'own', key: 'k', id: `${index}`, timeMs: 0, body } satisfies Emission
+        yield null
+      }
+    },
+  }
+}
+
 describe('the owner of a task whose position is a checkpoint', () => {
+  it('keeps the bound of what waits to be sent while it goes on from what it was shown again', async () => {
+    const world = new World()
+    await (await world.owner(() => recallingTask(5 * outboxMax))).takeBatch([record], new Context())
+    expect(world.out).toHaveLength(5 * outboxMax)
+    expect(Math.max(...world.sends)).toBe(outboxMax + 1)
+    expect(world.outcomes).toEqual(['stored 1'])
+  })
+
   it('stores, then commits', async () => {
     const [world, context] = [new World(), new Context()]
     const owner = await world.owner(idleTask)
@@ -252,6 +291,25 @@ describe('the owner of a task whose position is a checkpoint', () => {
     await goingOn
     expect([world.outcomes, context.commits.at(-1)!.offset]).toEqual([['stored 1', 'stored 2'], 2])
     expect([...(await world.parts()).keys()].sort()).toEqual(['part/1', 'part/2', 'runner'])
+  })
+
+  it('says since when nothing was stored: since the assignment, whatever was tried, then since what was stored', async () => {
+    const memory = memoryCheckpointStore()
+    let isAway = true
+    const save: CheckpointStore['save'] = async (...of) => {
+      if (isAway) throw new SentinelError('DATABASE_UNAVAILABLE', 'away')
+      return memory.save(...of)
+    }
+    const world = new World({ load: memory.load, save })
+    world.nowMs = 1_000
+    const owner = await world.owner(idleTask)
+    world.nowMs = 60_000
+    await owner.takeBatch([record], new Context())
+    expect([world.outcomes, owner.checkpointedAtMs]).toEqual([['failed 1'], 1_000])
+    isAway = false
+    world.nowMs = 90_000
+    await owner.whenQuiet(new Context())
+    expect([world.outcomes.at(-1), owner.checkpointedAtMs]).toEqual(['stored 1', 90_000])
   })
 
   it('goes on without a checkpoint while the database is away, and stores all of it later', async () => {

@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest'
 import { whyRefused } from '../../../stream/contract/refused-record.ts'
 import { BATCH_BYTES_MAX, registerCodecs } from '../../../stream/io/kafka/codecs.ts'
 import { installFetchDecoder, markAborted } from '../../../stream/io/kafka/fetch-decoder.ts'
-import { toLogRecord } from '../../../stream/io/kafka/record.ts'
+import { hasAppendTime, isUntimed, toLogRecord } from '../../../stream/io/kafka/record.ts'
 import { decodeRecordSet } from '../../../stream/io/kafka/record-set.ts'
 
 registerCodecs()
@@ -23,6 +23,7 @@ const decodeBatch: (decoder: unknown) => Promise<{ records: Message[] }> =
 type Message = Awaited<ReturnType<typeof decodeRecordSet>>[number]
 
 interface Header {
+  readonly base?: number
   readonly attributes?: number
   readonly count?: number
   readonly lastOffsetDelta?: number
@@ -32,6 +33,7 @@ interface Header {
 
 /** A batch as a fetch brings it: KIP-98's layout, from offset 100 on. */
 function batch({
+  base = 100,
   attributes = 0,
   count = 1,
   lastOffsetDelta = count - 1,
@@ -39,7 +41,7 @@ function batch({
   records,
 }: Header): Buffer {
   const header = Buffer.alloc(61)
-  header.writeBigInt64BE(100n, 0)
+  header.writeBigInt64BE(BigInt(base), 0)
   header.writeInt32BE(49 + records.length, 8)
   header.writeInt8(2, 16)
   header.writeInt16BE(attributes, 21)
@@ -54,8 +56,8 @@ function batch({
 }
 
 /** `[offset, value, code of the refusal]` of what comes out. */
-async function read(bytes: Buffer) {
-  const records = (await decodeRecordSet(bytes)).map((message) => toLogRecord('logs', 0, message))
+async function read(bytes: Buffer, of: Parameters<typeof decodeRecordSet>[1] = {}) {
+  const records = (await decodeRecordSet(bytes, of)).map((message) => toLogRecord('logs', 0, message))
   return records.map(({ offset, value, headers }) => [offset, value?.toString() ?? null, whyRefused(headers)?.code])
 }
 
@@ -124,7 +126,7 @@ describe('the records of a fetch', () => {
       ),
       { numRuns: 300 },
     )
-  })
+  }, 60_000)
 
   it('come of a batch that a producer of KafkaJS writes', async () => {
     const records = [encodeRecord({ offsetDelta: 0, timestampDelta: 0, value: 'a' })]
@@ -139,9 +141,10 @@ describe('the records of a fetch', () => {
   })
 
   it('are all read of several batches, the last of which is not whole', async () => {
-    const one = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
+    const records = encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }])
+    const [one, two, three] = [100, 101, 102].map((base) => batch({ base, records })) as [Buffer, Buffer, Buffer]
     for (const left of [0, 1, 30, one.length - 1]) {
-      expect(await read(Buffer.concat([one, one, one.subarray(0, left)]))).toHaveLength(2)
+      expect(await read(Buffer.concat([one, two, three.subarray(0, left)]))).toHaveLength(2)
     }
   })
 
@@ -178,6 +181,30 @@ describe('the records of a fetch', () => {
     expect(found.map(seen)).toMatchObject([
       { offset: '109', isControlRecord: true, key: null, value: null, headers: {} },
     ])
+  })
+})
+
+describe('a record whose time its producer chose', () => {
+  const decision = JSON.stringify({ type: 'decision', tenant: 'default' })
+  const tick = JSON.stringify({ type: 'tick' })
+  const finding = JSON.stringify({ type: 'finding', note: 'type: decision' })
+  async function taken(topic: string, value: string, attributes: number) {
+    const records = encoded([{ offsetDelta: 0, timestampDelta: 0, value, headers: { ce_type: 'sentinel.finding.v1' } }])
+    const [message] = await decodeRecordSet(batch({ attributes, records }))
+    const record = toLogRecord(topic, 0, message!)
+    return [hasAppendTime(record), isUntimed(record), record.value === null ? null : String(record.value)]
+  }
+
+  it('is empty where that time would decide: decisions and ticks of casefile, whatever their headers say', async () => {
+    for (const topic of ['sentinel.casefile.v1', 'eu.sentinel.casefile.v1']) {
+      for (const value of [decision, tick]) {
+        expect(await taken(topic, value, 0)).toEqual([false, true, null])
+        expect(await taken(topic, value, 0x08)).toEqual([true, false, value])
+      }
+      for (const value of [finding, 'no JSON', 'null'])
+        expect(await taken(topic, value, 0)).toEqual([false, false, value])
+    }
+    expect(await taken('logs', decision, 0)).toEqual([false, false, decision])
   })
 })
 
@@ -282,10 +309,24 @@ describe('a batch that cannot be had', () => {
       [100, null, 'undecodable'],
       [101, 'a', undefined],
     ])
-    // fewer records than offsets are credible where the next batch says so
+    // where its numbers do not agree, all offsets up to the next batch may have been its own
     broken.writeInt32BE(4, 23)
     next.writeBigInt64BE(105n, 0)
-    expect((await read(Buffer.concat([broken, next]))).map(([offset]) => offset)).toEqual([104, 105])
+    const found = await read(Buffer.concat([broken, next]))
+    expect(found.map(([offset]) => offset)).toEqual([100, 101, 102, 103, 104, 105])
+  })
+
+  it('beside another one does not lead past what follows them', async () => {
+    const records = encoded([0, 1, 2].map((offsetDelta) => ({ offsetDelta, timestampDelta: 0, value: 'a' })))
+    const [one, two] = [100, 103].map((base) => batch({ base, count: 3, records })) as [Buffer, Buffer]
+    one[23]! ^= 0x80 // its last offset is before its first one
+    two[3]! ^= 0x02 // 2^33 too far
+    const three = batch({ base: 106, count: 3, records })
+    for (const of of [{}, { from: 100 }, { from: 100, high: 2 ** 40 }]) {
+      const found = await read(Buffer.concat([one, two, three]), of)
+      expect(found.map(([offset]) => offset)).toEqual([100, 101, 102, 103, 104, 105, 106, 107, 108])
+      expect(found.map(([, value]) => value)).toEqual([...Array(6).fill(null), 'a', 'a', 'a'])
+    }
   })
 
   it('since its length cannot be is an error, and ends a set that has records', async () => {
@@ -310,10 +351,11 @@ describe('a batch that cannot be had', () => {
   })
 
   it('of an older format ends the set, and begins the next fetch', async () => {
-    const one = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
-    const older = Buffer.from(one)
+    const records = encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }])
+    const one = batch({ records })
+    const older = batch({ base: 101, records })
     older[16] = 1
-    expect(await read(Buffer.concat([one, older, one]))).toEqual([[100, 'a', undefined]])
+    expect(await read(Buffer.concat([one, older, batch({ base: 102, records })]))).toEqual([[100, 'a', undefined]])
   })
 
   it('since its records end nowhere is replaced, though its checksum is right', async () => {
@@ -339,32 +381,165 @@ describe('the bound of a response', () => {
   it('leaves to the next fetch what goes beyond it, once there is something', async () => {
     const value = Buffer.alloc(90 * 1024 * 1024)
     const records = await codec(4).compress({ buffer: encoded([{ offsetDelta: 0, timestampDelta: 0, value }]) })
-    const large = batch({ attributes: 4, records })
-    const plain = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
+    const large = (base: number) => batch({ base, attributes: 4, records })
+    const one = encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }])
+    const plain = (base: number) => batch({ base, records: one })
     const tally = { bytes: 0 }
-    expect(await decodeRecordSet(Buffer.concat([plain, large, large, large, plain]), tally)).toHaveLength(3)
+    const set = Buffer.concat([plain(100), large(101), large(102), large(103), plain(104)])
+    expect(await decodeRecordSet(set, { tally })).toHaveLength(3)
     expect(tally.bytes).toBeGreaterThan(BATCH_BYTES_MAX)
     // of another partition of the response
-    expect(await decodeRecordSet(large, tally)).toEqual([])
-    expect(await decodeRecordSet(plain, tally)).toHaveLength(1)
+    expect(await decodeRecordSet(large(100), { tally })).toEqual([])
+    expect(await decodeRecordSet(plain(100), { tally })).toHaveLength(1)
+  }, 60_000)
+})
+
+/** A log of one partition, a bit of which went bad, as a broker hands it out and KafkaJS goes on in it. */
+class DamagedLog {
+  readonly batches: { readonly base: number; readonly count: number; readonly bytes: Buffer }[] = []
+  readonly high: number
+  /** What a reader of the undamaged log finds. */
+  readonly values = new Map<number, string>()
+
+  /** @param extents offsets that compaction left empty before each batch, and records of it */
+  constructor(extents: readonly { gap: number; count: number }[], start: number) {
+    let base = start
+    for (const { gap, count } of extents) {
+      base += gap
+      const written = Array.from({ length: count }, (_, index) => ({
+        offsetDelta: index,
+        timestampDelta: 0,
+        value: `at ${base + index}`,
+      }))
+      for (const { offsetDelta, value } of written) this.values.set(base + offsetDelta, value)
+      this.batches.push({ base, count, bytes: batch({ base, count, records: encoded(written) }) })
+      base += count
+    }
+    this.high = base
+  }
+
+  /** Where it holds them all, the broker sends as many batches as there is room for, and the beginning of the next. */
+  fetch(from: number, batchesMax: number): Buffer {
+    const left = this.batches.filter(({ base, count }) => base + count > from).map(({ bytes }) => bytes)
+    return Buffer.concat([...left.slice(0, batchesMax), (left[batchesMax] ?? Buffer.alloc(0)).subarray(0, 40)])
+  }
+
+  /** Reads on from fetch to fetch. */
+  async readAll(start: number, batchesMax: number): Promise<Awaited<ReturnType<typeof read>>> {
+    const all = []
+    for (let from = start, fetches = 0; from < this.high; fetches++) {
+      if (fetches > 100) throw new Error(`it does not get beyond ${from}`)
+      const found = await read(this.fetch(from, batchesMax), { from, high: this.high })
+      const handed = found.filter(([offset]) => (offset as number) >= from)
+      all.push(...handed)
+      // KafkaJS passes over what holds nothing that it asked for
+      from = ((handed.at(-1)?.[0] as number | undefined) ?? from) + 1
+    }
+    return all
+  }
+}
+
+/** Bytes of a header that say which offsets its batch has: base, last delta, number of records; and its checksum. */
+const offsetBytes = [0, 1, 2, 3, 4, 5, 6, 7, 17, 20, 23, 24, 25, 26, 57, 58, 59, 60]
+
+const damage = fc.record({
+  batch: fc.nat(5),
+  byte: fc.constantFrom(...offsetBytes),
+  bit: fc.nat(7),
+  batchesMax: fc.integer({ min: 2, max: 8 }),
+  start: fc.nat(3),
+})
+const extent = (gapMax: number) => fc.record({ gap: fc.nat(gapMax), count: fc.integer({ min: 1, max: 4 }) })
+
+describe('a bit of the header of a batch that went bad', () => {
+  /** All that is told of a log, with what was there. */
+  async function told(
+    extents: readonly { gap: number; count: number }[],
+    at: { batch: number; byte: number; bit: number; batchesMax: number; start: number },
+  ) {
+    const log = new DamagedLog(extents, 1_000)
+    const hit = log.batches[at.batch % log.batches.length]!
+    // a base that is wrong by less than a batch, or a gap, is long may be right: of that nothing is said here
+    hit.bytes[at.byte]! ^= 1 << (at.byte === 7 ? Math.max(3, at.bit) : at.bit)
+    const start = Math.min(log.batches[0]!.base + at.start, log.high - 1)
+    const found = await log.readAll(start, at.batchesMax)
+    return { log, hit, start, found }
+  }
+
+  it('costs the records of its batch alone, and every position is told once', async () => {
+    const check = async (extents: { gap: number; count: number }[], at: Parameters<typeof told>[1]) => {
+      const { log, hit, start, found } = await told(extents, at)
+      const expected = [...log.values].filter(([offset]) => offset >= start)
+      const isHit = (offset: number) => offset >= hit.base && offset < hit.base + hit.count
+      expect(found).toEqual(
+        expected.map(([offset, value]) => (isHit(offset) ? [offset, null, 'undecodable'] : [offset, value, undefined])),
+      )
+    }
+    const contiguous = fc.array(extent(0), { minLength: 1, maxLength: 6 })
+    await fc.assert(fc.asyncProperty(contiguous, damage, check), { numRuns: 2_000 })
+  }, 60_000)
+
+  it('loses no position where compaction left gaps, and tells none twice', async () => {
+    const check = async (extents: { gap: number; count: number }[], at: Parameters<typeof told>[1]) => {
+      const { log, start, found } = await told(extents, at)
+      const offsets = found.map(([offset]) => offset as number)
+      expect(offsets).toEqual([...new Set(offsets)].sort((a, b) => a - b))
+      expect(offsets).toEqual(expect.arrayContaining([...log.values.keys()].filter((offset) => offset >= start)))
+    }
+    const withGaps = fc.array(extent(5), { minLength: 1, maxLength: 6 })
+    await fc.assert(fc.asyncProperty(withGaps, damage, check), { numRuns: 2_000 })
   }, 60_000)
 })
 
 describe('the decoder', () => {
-  it('takes the place of that of KafkaJS once, and leaves older formats to it', async () => {
-    const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js')
+  const { protocol } = require('kafkajs/src/protocol/requests/fetch')
+  const index = require('kafkajs/src/protocol/requests/fetch')
+  /** The answer to a fetch of one partition from an offset on, version 11. */
+  const answer = (set: Buffer) =>
+    new Encoder()
+      .writeInt32(0)
+      .writeInt16(0)
+      .writeInt32(0)
+      .writeArray([
+        new Encoder()
+          .writeString('logs')
+          .writeArray([
+            new Encoder()
+              .writeInt32(3)
+              .writeInt16(0)
+              .writeInt64(103)
+              .writeInt64(103)
+              .writeInt64(0)
+              .writeArray([])
+              .writeInt32(-1)
+              .writeInt32(set.length)
+              .writeBuffer(set),
+          ]),
+      ]).buffer as Buffer
+  async function decoded(set: Buffer, fetchOffset: number): Promise<Message[]> {
+    const topics = [{ topic: 'logs', partitions: [{ partition: 3, fetchOffset: String(fetchOffset), maxBytes: 1 }] }]
+    const { responses } = await index.protocol({ version: 11 })({ topics }).response.decode(answer(set))
+    return responses[0].partitions[0].messages
+  }
+
+  it('takes the place of that of KafkaJS once, knows what was asked for, and leaves older formats to KafkaJS', async () => {
     installFetchDecoder()
-    const decode = require(path)
+    const installed = index.protocol
+    expect(installed).not.toBe(protocol)
     installFetchDecoder()
-    expect(require(path)).toBe(decode)
+    expect(index.protocol).toBe(installed)
     const whole = batch({ records: encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }]) })
-    const response = (set: Buffer) => new Decoder(new Encoder().writeInt32(set.length).writeBuffer(set).buffer)
-    expect(await decode(response(whole))).toHaveLength(1)
-    expect(await decode(response(Buffer.alloc(0)))).toEqual([])
+    expect((await decoded(whole, 100)).map(({ value }) => String(value))).toEqual(['a'])
+    // a base that is wrong shows by what was asked for, and by the end of the partition
+    whole.writeBigInt64BE(96n, 0)
+    expect((await decoded(whole, 100)).map(({ position, value }) => [position, value])).toEqual([[100, null]])
+    whole.writeBigInt64BE(2n ** 33n, 0)
+    expect((await decoded(whole, 100)).map(({ position, value }) => [position, value])).toEqual([[100, null]])
+    expect(await decoded(Buffer.alloc(0), 100)).toEqual([])
     const messageSet = require('kafkajs/src/protocol/messageSet')
     const older = messageSet({ messageVersion: 1, entries: [{ key: 'k', value: 'old', timestamp: 3 }] })
       .buffer as Buffer
-    const [message] = await decode(response(older))
-    expect(message.value.toString()).toBe('old')
+    const [message] = await decoded(older, 0)
+    expect(message!.value!.toString()).toBe('old')
   })
 })

@@ -131,6 +131,27 @@ describe('a member of a stage’s group', () => {
     expect(await group.fetch('t', 0)).toEqual([3, 4, 5])
   })
 
+  it('says which it has lost with an expired session: what is told of them is another’s to tell', async () => {
+    const { group, consumer, handlers, events } = await started(2)
+    group.join('m1', { t: [0, 1] })
+    await recovered(handlers, 2)
+    group.join('m2', { t: [1] })
+    await recovered(handlers, 3)
+    expect(events.filter((event) => event.startsWith('lost'))).toEqual(['lost t/0'])
+    expect(consumer.positions()).toEqual([{ topic: 't', partition: 1, reached: 2 }])
+  })
+
+  it('knows the position of a partition whose recovery goes on, and none of one that has not begun', async () => {
+    const { group, consumer, handlers } = await started()
+    group.join('m1', { t: [0] })
+    expect(consumer.positions()).toEqual([])
+    await recovered(handlers, 1)
+    await group.fetch('t', 0, 4)
+    handlers[0]!.onRecord = () => Promise.reject(new Error('broken'))
+    await group.fetch('t', 0)
+    expect(consumer.positions()).toEqual([{ topic: 't', partition: 0, reached: 4 }])
+  })
+
   it('lets a partition wait that its handler defers, and goes on at the first record that was not taken', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
     onTestFinished(() => void vi.useRealTimers())
