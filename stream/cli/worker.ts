@@ -161,7 +161,7 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
         : null,
       schemas: registry === undefined ? undefined : reported(registry, health, telemetry),
       // measures how long things take: a step of the machine's clock is no silence of a source
-      clock: () => performance.timeOrigin + performance.now(),
+      clock: () => Math.floor(performance.timeOrigin + performance.now()),
       onFatal: options.onFatal,
       telemetry,
       traces: tracing,

@@ -36,6 +36,7 @@ export interface KafkaPipelineOptions {
     /** Goes to another offset, where the stored one is not on the log any more. */
     reset(topic: TopicName, partition: number, nextOffset: number): Promise<void>
   } | null
+  /** Whole milliseconds, by which it is told how long things take: it must not follow a step of the machine's clock. */
   readonly clock: () => number
   readonly onFatal: (error: SentinelError) => void
   readonly telemetry: Telemetry
