@@ -186,8 +186,8 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     },
     outbox: (at: { stage: string; task: string }, records: number): void => outbox.set(at, records),
     entities: (task: string, count: number): void => entities.set({ task }, count),
-    unstored(task: string, state: { records: number; isWaiting: boolean; checkpointedAtMs: number }): void {
-      checkpointAge.set({ task }, state.checkpointedAtMs)
+    unstored(task: string, state: { records: number; isWaiting: boolean; checkpointAgeMs: number }): void {
+      checkpointAge.set({ task }, now() - state.checkpointAgeMs)
       unstored.set({ task }, state.records)
       backPressure.set({ task }, state.isWaiting ? 1 : 0)
     },

@@ -221,9 +221,9 @@ export function createTelemetry(options: TelemetryOptions) {
     /**
      * Records folded since the stored checkpoint, and whether the task waits for it (back-pressure).
      *
-     * @param said.checkpointedAtMs when that was stored; where none was yet, when the task was assigned
+     * @param said.checkpointAgeMs since that was stored; where none was yet, since the task was assigned
      */
-    unstored(said: { task: string; records: number; isWaiting: boolean; checkpointedAtMs: number }): void {
+    unstored(said: { task: string; records: number; isWaiting: boolean; checkpointAgeMs: number }): void {
       metrics.unstored(said.task, said)
     },
     /** @param said.task partition of the task's input; for ingest with its source, `<source>/<partition>` */

@@ -80,7 +80,7 @@ export class AuditWatch {
   #begin({ tenant, sequence, hash }: AuditEntry): void {
     this.#hashes -= this.#chains.get(tenant)?.hashes.length ?? 0
     this.#chains.delete(tenant)
-    if (this.#hashes >= this.#options.hashesOfAllMax) this.#forget()
+    if (this.#hashes >= this.#options.hashesOfAllMax) this.forget()
     this.#chains.set(tenant, { from: sequence, hashes: [hash] })
     this.#hashes++
   }
@@ -96,10 +96,11 @@ export class AuditWatch {
       chain.from += count
       this.#hashes -= count
     }
-    if (this.#hashes > hashesOfAllMax) this.#forget()
+    if (this.#hashes > hashesOfAllMax) this.forget()
   }
 
-  #forget(): void {
+  /** Begins anew: a partition that was another's for a while goes on behind entries that were not seen here. */
+  forget(): void {
     this.#chains.clear()
     this.#hashes = 0
   }

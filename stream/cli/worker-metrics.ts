@@ -41,11 +41,11 @@ export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'
     telemetry.watermark({ stage: 'ingest', task, watermarkMs })
     telemetry.outbox({ stage: 'ingest', task, records: runner.pendingCount })
   }
-  for (const [name, { runner, unstored, isWaiting, checkpointedAtMs }] of pipeline.judging()) {
+  for (const [name, { runner, unstored, isWaiting, checkpointAgeMs }] of pipeline.judging()) {
     const [stage, task] = name.split('/') as ['detect' | 'respond', string]
     telemetry.watermark({ stage, task, watermarkMs: runner.task.watermarkMs })
     telemetry.outbox({ stage, task, records: runner.pendingCount })
-    telemetry.unstored({ task: name, records: unstored, isWaiting, checkpointedAtMs })
+    telemetry.unstored({ task: name, records: unstored, isWaiting, checkpointAgeMs })
     const { following } = runner.task
     if (following === undefined) continue
     telemetry.following({ task: name, entities: following.entities })

@@ -364,22 +364,25 @@ function sinkPorts({
   return {
     start: async (topic: TopicName, partition: number) => (await sink.offsets()).get(`${topic}/${partition}`) ?? null,
     reset: (topic: TopicName, partition: number, nextOffset: number) => sink.reset({ topic, partition, nextOffset }),
-    open: (topic: TopicName, partition: number) => ({
-      async write(records: Parameters<Sink['write']>[0]['records']) {
-        const startedMs = performance.now()
-        const { stored, skipped, unreadable } = await sink
-          .write({ topic, partition, records })
-          .catch((error: unknown) => {
-            // tried again for as long as it takes: counted each time, not only when it has worked
-            const willRetry = error instanceof SentinelError && error.canRetry
-            telemetry.failed(error, { stage: 'store', willRetry })
-            throw error
-          })
-        const durationMs = performance.now() - startedMs
-        telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs, newest: records.at(-1) })
-        if (topic === 'audit') await auditWatch.take(records)
-      },
-    }),
+    open: (topic: TopicName, partition: number) => {
+      if (topic === 'audit') auditWatch.forget()
+      return {
+        async write(records: Parameters<Sink['write']>[0]['records']) {
+          const startedMs = performance.now()
+          const { stored, skipped, unreadable } = await sink
+            .write({ topic, partition, records })
+            .catch((error: unknown) => {
+              // tried again for as long as it takes: counted each time, not only when it has worked
+              const willRetry = error instanceof SentinelError && error.canRetry
+              telemetry.failed(error, { stage: 'store', willRetry })
+              throw error
+            })
+          const durationMs = performance.now() - startedMs
+          telemetry.stored({ topic, partition, stored, skipped, unreadable, durationMs, newest: records.at(-1) })
+          if (topic === 'audit') await auditWatch.take(records)
+        },
+      }
+    },
   }
 }
 

@@ -13,8 +13,8 @@ import { beginVerifying, fail } from './verify.ts'
 export const resultGraceMs = 300_000
 
 /**
- * A deadline that was set by a time so much later than that of a tick is set anew: one of the two was wrong, and a
- * deadline that comes too early is the harmless one. Leaders of a partition differ by less, and set nothing anew.
+ * A deadline that was set by a time so much later than that of a tick is set anew, for as long as ticks are that much
+ * earlier: one of the two was wrong. Leaders of a partition differ by less, and set nothing anew.
  */
 export const clockToleranceMs = 60_000
 
@@ -118,18 +118,24 @@ export function tick(turn: Turn, appendMs: number): void {
   }
 }
 
+/** A command's deadline counts again as soon as a tick agrees with the time that set it: the one before was behind. */
 function tickCommand(turn: Turn, known: Case, step: Remediation, appendMs: number): void {
   const { id, tenant } = known.incident
   const { commandId } = step.proposal
   const memory = known.steps[commandId]!
+  let notAfterMs = memory.notAfterMs!
   if (isSetByLater(memory, appendMs)) {
-    // the command itself is out, with the time that it has: only how long its result is waited for can be mended
-    const notAfterMs = appendMs + turn.config.notAfter
-    turn.audit('command-deadline-set', { tenant, incidentId: id }, { commandId, notAfterMs })
-    turn.save(changed(known, commandId, {}, { notAfterMs, deadlineSetMs: appendMs }))
-    return
+    const { behind } = memory
+    if (behind === undefined || isSetByLater(behind, appendMs)) {
+      // the command itself is out, with the time that it has: only how long its result is waited for can be mended
+      const mended = { notAfterMs: appendMs + turn.config.notAfter, deadlineSetMs: appendMs }
+      turn.audit('command-deadline-set', { tenant, incidentId: id }, { commandId, notAfterMs: mended.notAfterMs })
+      turn.save(changed(known, commandId, {}, { behind: mended }))
+      return
+    }
+    notAfterMs = behind.notAfterMs
   }
-  if (appendMs >= memory.notAfterMs! + resultGraceMs) fail(turn, id, commandId, 'no result came in time')
+  if (appendMs >= notAfterMs + resultGraceMs) fail(turn, id, commandId, 'no result came in time')
 }
 
 function tickProposal(turn: Turn, known: Case, step: Remediation, appendMs: number): void {
@@ -154,7 +160,7 @@ function tickProposal(turn: Turn, known: Case, step: Remediation, appendMs: numb
 }
 
 /** Whether the deadline of a step was set by a clock that was ahead of this one, or this one is behind. */
-function isSetByLater({ deadlineSetMs }: StepMemory, appendMs: number): boolean {
+function isSetByLater({ deadlineSetMs }: Pick<StepMemory, 'deadlineSetMs'>, appendMs: number): boolean {
   return deadlineSetMs !== undefined && appendMs < deadlineSetMs - clockToleranceMs
 }
 

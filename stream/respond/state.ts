@@ -70,6 +70,8 @@ export interface StepMemory {
   readonly notAfterMs: number | null
   /** Append time of the record by which the deadline of the request, then of the command, was set; absent before. */
   readonly deadlineSetMs?: number
+  /** Of a command: its deadline by ticks that are earlier than the time that set the first one; they may be the wrong ones. */
+  readonly behind?: { readonly notAfterMs: number; readonly deadlineSetMs: number }
   /** Taken back before it was approved: it counts neither as an attempt nor as an escalation. */
   readonly withdrawn: boolean
 }

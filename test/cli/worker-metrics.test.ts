@@ -23,7 +23,7 @@ const judging = {
   runner: { task: detectTask, pendingCount: 0 },
   unstored: 11,
   isWaiting: true,
-  checkpointedAtMs: 4_000,
+  checkpointAgeMs: 6_000,
 }
 
 function pipelineOf(ingest: object): Pipeline {

@@ -112,7 +112,7 @@ describe('metrics', () => {
     telemetry.watermark({ stage: 'ingest', task: 'logs/0', watermarkMs: noonMs })
     telemetry.watermark({ stage: 'detect', task: 0, watermarkMs: null })
     telemetry.checkpointStored({ task: 'detect/0', offset: 9, parts: 2, bytes: 512, durationMs: 5 })
-    telemetry.unstored({ task: 'detect/0', records: 1, isWaiting: false, checkpointedAtMs: noonMs })
+    telemetry.unstored({ task: 'detect/0', records: 1, isWaiting: false, checkpointAgeMs: 0 })
     wait(7_000)
     expect(await value('sentinel_lag_records{stage="ingest",topic="logs",partition="0"}')).toBe(0)
     expect(await value('sentinel_watermark_timestamp_seconds{stage="ingest",task="logs/0"}')).toBe(noonMs / 1000)

@@ -73,9 +73,9 @@ export class JudgingHandler implements PartitionHandler {
     return this.options.runner
   }
 
-  /** Time of the last checkpoint that was stored, or of the assignment. */
-  get checkpointedAtMs(): number {
-    return this.storedAtMs
+  /** Since the last checkpoint that was stored, or since the assignment (ms). */
+  get checkpointAgeMs(): number {
+    return this.options.clock() - this.storedAtMs
   }
 
   /** Records folded since the stored checkpoint. */
@@ -152,7 +152,8 @@ export class JudgingHandler implements PartitionHandler {
    */
   private async checkpoint(context: BatchContext): Promise<void> {
     const { name, runner } = this.options
-    if (!context.current() || runner.pendingCount > 0) return
+    // what is still to be read again has offsets below those that the checkpoint would name
+    if (!context.current() || runner.pendingCount > 0 || runner.recall !== null) return
     try {
       context.failpoint?.('checkpoint/before')
       // the end of one before may not have been waited for: beside it this one would be refused

@@ -14,11 +14,16 @@ export async function storedHashes(
   places: readonly ChainPlace[],
 ): Promise<(ChainPlace & { readonly hash: string })[]> {
   return withClient(pool, 'comparing the audit with what is stored', async (client) => {
-    const { rows } = await client.query<ChainPlace & { hash: string }>(
-      `select tenant, sequence, record->>'hash' as hash from ${schemaName(schema)}.audit
+    const { rows } = await client.query<ChainPlace & { text: string }>(
+      `select tenant, sequence, record::text as text from ${schemaName(schema)}.audit
        where (tenant, sequence) in (select * from unnest($1::text[], $2::bigint[]))`,
       [places.map(({ tenant }) => tenant), places.map(({ sequence }) => sequence)],
     )
-    return rows
+    // operators of json refuse a document that has U+0000 or half a surrogate pair in some text of it
+    return rows.map(({ tenant, sequence, text }) => ({
+      tenant,
+      sequence,
+      hash: (JSON.parse(text) as { hash: string }).hash,
+    }))
   })
 }

@@ -305,11 +305,11 @@ describe('the owner of a task whose position is a checkpoint', () => {
     const owner = await world.owner(idleTask)
     world.nowMs = 60_000
     await owner.takeBatch([record], new Context())
-    expect([world.outcomes, owner.checkpointedAtMs]).toEqual([['failed 1'], 1_000])
+    expect([world.outcomes, owner.checkpointAgeMs]).toEqual([['failed 1'], 59_000])
     isAway = false
     world.nowMs = 90_000
     await owner.whenQuiet(new Context())
-    expect([world.outcomes.at(-1), owner.checkpointedAtMs]).toEqual(['stored 1', 90_000])
+    expect([world.outcomes.at(-1), owner.checkpointAgeMs]).toEqual(['stored 1', 0])
   })
 
   it('goes on without a checkpoint while the database is away, and stores all of it later', async () => {
