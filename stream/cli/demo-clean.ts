@@ -1,5 +1,5 @@
 /** Removes what earlier demos left. */
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { provideServices } from '../../deploy/local/services.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
@@ -22,6 +22,49 @@ export interface DemoNames {
 
 const namePattern = /^demo-(\d{8}_\d{6})$/
 
+const noteName = 'demo.json'
+
+/** Where a demo ran: what goes by its name elsewhere is not what it left. */
+interface DemoNote {
+  readonly pid: number
+  readonly brokers: readonly string[]
+  /** Host, port and name; no user and no password. */
+  readonly database: string
+}
+
+/** Notes in a demo's folder who plays it, and on which services. */
+export async function noteDemo(
+  folder: string,
+  { brokers, databaseUrl }: { brokers: readonly string[]; databaseUrl: string },
+): Promise<void> {
+  const note: DemoNote = { pid: process.pid, brokers, database: databaseOf(databaseUrl) }
+  await writeFile(join(folder, noteName), JSON.stringify(note))
+}
+
+function databaseOf(url: string): string {
+  const { host, pathname } = new URL(url)
+  return `${host}${pathname}`
+}
+
+/** @returns why a demo is left as it is; null where nothing speaks against its removal */
+async function whyLeft({ name }: DemoNames, here: Omit<DemoNote, 'pid'>): Promise<string | null> {
+  const text = await readFile(join(demosFolder, name, noteName), 'utf8').catch(() => null)
+  if (text === null) return null
+  const { pid, brokers, database } = JSON.parse(text) as DemoNote
+  if (isAlive(pid)) return `it runs (process ${pid})`
+  if (brokers.join() === here.brokers.join() && database === here.database) return null
+  return `it ran on ${brokers.join(',')} and ${database}: set KAFKA_BROKERS and DATABASE_URL as they were then`
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
 /** @param startedMs wall clock; demos that start within one second would share their names */
 export function demoNames(startedMs: number): DemoNames {
   const time = new Date(startedMs).toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '_')
@@ -39,7 +82,7 @@ function namesOf(name: string): DemoNames | null {
  *
  * @returns the exit code: 1 where something was left
  */
-export async function cleanDemos(terminal: Terminal): Promise<number> {
+export async function cleanDemos(terminal: Terminal, signal: AbortSignal): Promise<number> {
   const demos = (await readdir(demosFolder).catch(() => [])).flatMap((name) => namesOf(name) ?? [])
   if (demos.length === 0) {
     terminal.print(`Nothing to remove: no demo was started from this folder (there is no ${demosFolder}/demo-*).`)
@@ -47,12 +90,19 @@ export async function cleanDemos(terminal: Terminal): Promise<number> {
   }
   const services = await provideServices({ report: (line) => terminal.note(line) })
   const brokers = 'brokers' in services.kafka ? services.kafka.brokers : []
-  const pool = createPool({ url: services.postgres!.url, maxConnections: 1 })
+  const { url } = services.postgres!
+  const pool = createPool({ url, maxConnections: 1 })
+  const here = { brokers, database: databaseOf(url) }
   try {
     const kafka = createKafka({ brokers, clientId: 'sentinel-demo' }, () => {})
     let left = 0
     for (const demo of demos) {
-      if (!(await cleanDemo(demo, { kafka, pool, terminal, brokers }))) left++
+      if (signal.aborted) return 130
+      const why = await whyLeft(demo, here)
+      if (why !== null) {
+        terminal.warn(`${demo.name} is left as it is: ${why}`)
+        left++
+      } else if (!(await cleanDemo(demo, { kafka, pool, terminal, brokers }))) left++
     }
     return left === 0 ? 0 : 1
   } finally {

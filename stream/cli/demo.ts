@@ -13,7 +13,7 @@ import { createTelemetry } from '../telemetry.ts'
 import { stageNames } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
-import { cleanDemos, demoNames, demosFolder } from './demo-clean.ts'
+import { cleanDemos, demoNames, demosFolder, noteDemo } from './demo-clean.ts'
 import { demoBehindMs, demoConfiguration, demoPartitions } from './demo-configuration.ts'
 import { createKafkaDemo } from './demo-kafka.ts'
 import { createMemoryDemo } from './demo-memory.ts'
@@ -68,7 +68,7 @@ export const demo = defineCommand({
 })
 
 async function run({ flags: given, terminal, signal }: CommandContext<typeof flags>): Promise<number> {
-  if (given.clean) return cleanDemos(terminal)
+  if (given.clean) return cleanDemos(terminal, signal)
   const stopped = new Promise<never>((_, reject) => {
     signal.addEventListener('abort', () => {
       // a question that waits gives way first
@@ -159,6 +159,7 @@ async function onKafka(services: Services, started: Started): Promise<StoryOutco
     { prefix, schema, port: given.port, folder },
     { KAFKA_BROKERS: brokers.join(','), DATABASE_URL: services.postgres!.url },
   )
+  await noteDemo(folder, { brokers, databaseUrl: services.postgres!.url })
   const kafka = createKafka(kafkaConnection(loaded), () => {})
   await withAdmin(kafka, async (admin) => {
     const topics = Object.entries(demoPartitions).map(([topic, numPartitions]) => ({

@@ -140,8 +140,10 @@ export class PaneBuilder {
     this.#countRow(row, offset)
     const { names, values } = row
     const before = this.overflowValues
+    // all of a row's features first, then their values: both may want the last cell, and it must not matter which way a row comes
+    const features = names.map((name) => this.#feature(name))
     for (let index = 0; index < names.length; index++) {
-      const feature = this.#feature(names[index]!)
+      const feature = features[index]!
       if (feature === null) this.#overflow(names[index]!, values[index]!, offset)
       else feature.add(values[index]!)
     }

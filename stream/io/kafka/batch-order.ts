@@ -25,7 +25,7 @@ export interface Place {
 export interface Bounds {
   /** Offset that was asked for: the first batch holds it, or begins behind it. Null where it is not known. */
   readonly from: number | null
-  /** End of the partition: no batch reaches it. Null where it is not known. */
+  /** End of the partition as it was before the bytes were read: only a batch that joins others may reach it. Null where it is not known. */
   readonly high: number | null
 }
 
@@ -76,7 +76,10 @@ export class BatchOrder {
     const { isItself, upTo } = this.#blame(index, floor)
     // a fetch may begin within a batch: there the floor bears nothing out
     const isJoined = !isFirst && base === floor
-    if (this.#fits(index, floor) && (isJoined || !isItself)) return { first: base, last: lastOffset, isBelieved: true }
+    // the end is that of before the read: what was appended meanwhile came along, and joins what was there
+    const holdsFloor = (isFirst ? base >= 0 && base <= floor : isJoined) && lastOffset >= floor
+    if ((holdsFloor || this.#fits(index, floor)) && (isJoined || !isItself))
+      return { first: base, last: lastOffset, isBelieved: true }
     if (upTo !== null) return { first: floor, last: upTo - 1, isBelieved: false }
     // behind another batch it has its offsets at the floor or later; at the beginning of a fetch it may have begun before
     const certain = isFirst ? floor : Math.max(floor, Math.min(floor + lastOffset - base, this.#high - 1))

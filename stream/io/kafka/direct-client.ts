@@ -63,8 +63,12 @@ interface Batch {
 
 const fromHere = createRequire(import.meta.url)
 const readCommitted = 1
-/** Neither a consumer's nor a follower's: the broker tells it where the log ends, not how far it is replicated. */
-const debuggingReplica = -2
+const consumer = -1
+/**
+ * Nobody's: a leader tells whoever is no consumer where its log ends, not how far it is replicated. -2, which Kafka names
+ * for debugging, would be answered by followers too.
+ */
+const nobody = -3
 const latest = '-1'
 const earliest = '-2'
 const maxBytes = 10 * 1024 * 1024
@@ -74,6 +78,7 @@ const maxWaitMs = 200
 export class DirectClient {
   private readonly cluster: Cluster
   private topics = new Set<string>()
+  private isClosed = false
 
   /** @throws INVARIANT_BROKEN for a KafkaJS that has no such place any more */
   constructor(kafka: Kafka) {
@@ -90,16 +95,26 @@ export class DirectClient {
   }
 
   async connect(): Promise<void> {
-    await this.cluster.connect()
+    await this.open(this.cluster.connect())
   }
 
+  /** What is under way fails soon. */
   async disconnect(): Promise<void> {
+    this.isClosed = true
     await this.cluster.disconnect()
+  }
+
+  /** KafkaJS tries for a quarter of an hour whatever is closed meanwhile: what it opens late is closed again. */
+  private async open<T>(opening: Promise<T>): Promise<T> {
+    const opened = await opening
+    if (!this.isClosed) return opened
+    await this.cluster.disconnect()
+    throw new SentinelError('BROKER_UNAVAILABLE', 'the connection was given up meanwhile')
   }
 
   /** Looks up the leaders anew: after an error that says, or may come of, that one has moved. */
   async refresh(): Promise<void> {
-    await this.cluster.refreshMetadata()
+    await this.open(this.cluster.refreshMetadata())
   }
 
   /** One fetch of each leader. Of a partition that has nothing new there is an empty answer. */
@@ -134,21 +149,21 @@ export class DirectClient {
    * @returns by `topic/partition`
    */
   logEnds(partitions: readonly Omit<Position, 'offset'>[]): Promise<Map<string, number>> {
-    return this.offsets(partitions, latest)
+    return this.offsets(partitions, { timestamp: latest, replicaId: nobody })
   }
 
   /** The first offset that each log still holds, by `topic/partition`. */
   logStarts(partitions: readonly Omit<Position, 'offset'>[]): Promise<Map<string, number>> {
-    return this.offsets(partitions, earliest)
+    return this.offsets(partitions, { timestamp: earliest, replicaId: consumer })
   }
 
   private async offsets(
     partitions: readonly Omit<Position, 'offset'>[],
-    timestamp: string,
+    { timestamp, replicaId }: { timestamp: string; replicaId: number },
   ): Promise<Map<string, number>> {
     const answers = await this.eachLeader(partitions, (broker, byTopic) =>
       broker.listOffsets({
-        replicaId: debuggingReplica,
+        replicaId,
         isolationLevel: readCommitted,
         topics: [...byTopic].map(([topic, list]) => ({
           topic,
@@ -173,14 +188,15 @@ export class DirectClient {
     const topics = new Map<string, number[]>()
     for (const { topic, partition } of partitions) topics.set(topic, [...(topics.get(topic) ?? []), partition])
     if ([...topics.keys()].some((topic) => !this.topics.has(topic))) {
-      await this.cluster.addMultipleTargetTopics([...topics.keys()])
+      await this.open(this.cluster.addMultipleTargetTopics([...topics.keys()]))
       this.topics = new Set([...this.topics, ...topics.keys()])
     }
     const byLeader = new Map<string, Map<string, number[]>>()
     for (const [topic, list] of topics) {
       const found = this.cluster.findLeaderForPartitions(topic, list)
       if (Object.values(found).flat().length < list.length) {
-        throw new Error(`${topic} has no leader for one of the partitions ${list.join(', ')}`)
+        const text = `${topic} has no leader for one of the partitions ${list.join(', ')}`
+        throw Object.assign(new Error(text), { retriable: true })
       }
       for (const [nodeId, led] of Object.entries(found)) {
         const ofLeader = byLeader.get(nodeId) ?? new Map<string, number[]>()
@@ -188,7 +204,9 @@ export class DirectClient {
       }
     }
     return Promise.all(
-      [...byLeader].map(async ([nodeId, byTopic]) => ask(await this.cluster.findBroker({ nodeId }), byTopic)),
+      [...byLeader].map(async ([nodeId, byTopic]) =>
+        ask(await this.open(this.cluster.findBroker({ nodeId })), byTopic),
+      ),
     )
   }
 }

@@ -82,7 +82,8 @@ export class LastOutReader {
     try {
       await client.connect()
       const wanted = [...partitions.values()]
-      const [starts, ends] = await Promise.all([client.logStarts(wanted), client.logEnds(wanted)])
+      const starts = await client.logStarts(wanted)
+      const ends = await client.logEnds(wanted)
       return [...partitions].flatMap(([key, { topic, partition }]) => {
         const [low, high] = [starts.get(key)!, ends.get(key)!]
         // a few more than the last: a record of somebody else's at the end is passed over

@@ -86,7 +86,8 @@ export class RecordProducer {
       })),
     })
     const appendedMs = Number(answer?.logAppendTime ?? -1)
-    if (appendedMs > 0) this.appendedAheadMs = appendedMs - performance.now()
+    // a topic that keeps its producers' times has ours
+    this.appendedAheadMs = (appendedMs > 0 ? appendedMs : Date.now()) - performance.now()
   }
 
   /** Sends what has no task behind it (decisions, ticks, imports), trying again until `deadlineMs` from now. */

@@ -74,8 +74,6 @@ class Reading {
 
   async run(onRecord: (record: LogRecord) => void | Promise<void>): Promise<void> {
     await this.client.connect()
-    // a broker that comes back late is asked for nothing more
-    if (this.isOver) return this.client.disconnect()
     let coming: Promise<Taken[]> | null = this.next()
     while (coming !== null) {
       const taken: Taken[] = await coming
@@ -126,9 +124,14 @@ class Reading {
   /** Whether it is worth another try; after a moment, and with the leaders looked up again. */
   private async passes(error: KafkaError): Promise<boolean> {
     if (this.isOver || refusalOf(error) !== null) return false
-    if (error.type === 'OFFSET_OUT_OF_RANGE') return this.passOverRemoved()
-    const isPassing = error.retriable !== false || error.name === 'KafkaJSConnectionError'
-    if (!isPassing || error instanceof SentinelError) return false
+    if (error.type === 'OFFSET_OUT_OF_RANGE') {
+      try {
+        return await this.passOverRemoved()
+      } catch (cause) {
+        return this.passes(cause as KafkaError)
+      }
+    }
+    if (error.retriable !== true && !passing.has(error.name)) return false
     this.lastError = error
     await new Promise((resolve) => setTimeout(resolve, retryMs))
     await this.client.refresh().catch(() => {})
@@ -156,5 +159,15 @@ interface Taken extends Omit<Range, 'from' | 'to'> {
   readonly from: number
   readonly to: number
 }
+
+/** Errors of KafkaJS that pass, and that it does not call retriable everywhere. */
+const passing: ReadonlySet<string> = new Set([
+  'KafkaJSConnectionError',
+  'KafkaJSRequestTimeoutError',
+  'KafkaJSBrokerNotFound',
+  'KafkaJSLockTimeout',
+  'KafkaJSNumberOfRetriesExceeded',
+  'KafkaJSMetadataNotLoaded',
+])
 
 type KafkaError = Error & { readonly type?: string; readonly retriable?: boolean }

@@ -354,7 +354,7 @@ export class StageConsumer {
       })
       await handler.takeBatch(this.logRecords(payload), {
         ...context,
-        left: Number(batch.highWatermark) - Number(batch.lastOffset()) - 1,
+        left: Math.max(0, Number(batch.highWatermark) - Number(batch.lastOffset()) - 1),
         current: () => interruption === undefined && context.current(),
       })
       slot.failures = 0

@@ -451,6 +451,32 @@ const damage = fc.record({
 })
 const extent = (gapMax: number) => fc.record({ gap: fc.nat(gapMax), count: fc.integer({ min: 1, max: 4 }) })
 
+describe('a batch that was appended while its fetch was answered', () => {
+  const one = (base: number, count: number) =>
+    batch({
+      base,
+      count,
+      records: encoded(
+        Array.from({ length: count }, (_, at) => ({ offsetDelta: at, value: Buffer.from(`${base + at}`) })),
+      ),
+    })
+  const offsets = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, at) => [from + at, `${from + at}`, undefined])
+
+  it('lies beyond the end that the answer tells, and is believed', async () => {
+    expect(await read(one(100, 3), { from: 100, high: 100 })).toEqual(offsets(100, 103))
+    expect(await read(one(100, 3), { from: 101, high: 102 })).toEqual(offsets(100, 103))
+    const two = Buffer.concat([one(100, 3), one(103, 3)])
+    for (const high of [100, 102, 103, 105, 106])
+      expect(await read(two, { from: 100, high })).toEqual(offsets(100, 106))
+  })
+
+  it('is not believed where it joins nothing', async () => {
+    const two = Buffer.concat([one(100, 3), one(2 ** 32 + 103, 3)])
+    expect((await read(two, { from: 100, high: 106 })).filter(([, value]) => value !== null)).toEqual(offsets(100, 103))
+  })
+})
+
 describe('a bit of the header of a batch that went bad', () => {
   /** All that is told of a log, with what was there. */
   async function told(
