@@ -65,10 +65,10 @@ const fromHere = createRequire(import.meta.url)
 const readCommitted = 1
 const consumer = -1
 /**
- * Nobody's: a leader tells whoever is no consumer where its log ends, not how far it is replicated. -2, which Kafka names
- * for debugging, would be answered by followers too.
+ * Neither a consumer's nor a follower's: a broker tells it where the log ends, not how far it is replicated. A follower
+ * would answer it too, so who asks has looked up the leaders just before.
  */
-const nobody = -3
+const debuggingReplica = -2
 const latest = '-1'
 const earliest = '-2'
 const maxBytes = 10 * 1024 * 1024
@@ -149,7 +149,7 @@ export class DirectClient {
    * @returns by `topic/partition`
    */
   logEnds(partitions: readonly Omit<Position, 'offset'>[]): Promise<Map<string, number>> {
-    return this.offsets(partitions, { timestamp: latest, replicaId: nobody })
+    return this.offsets(partitions, { timestamp: latest, replicaId: debuggingReplica })
   }
 
   /** The first offset that each log still holds, by `topic/partition`. */
