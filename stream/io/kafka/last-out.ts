@@ -23,8 +23,8 @@ const tailRecords = 20
  * Finds the last record that a task wrote into its own partition of each of its output topics.
  *
  * It reads up to where the leader's log ends, and waits for what stands there but is not replicated yet: nobody can read
- * that, so it would be taken for not written, and be written again. Where it takes too long, {@link read} fails with
- * BROKER_UNAVAILABLE, and the task waits and asks again.
+ * that, so it would be taken for not written, and be written again. Where it is not readable within 20 s, {@link read}
+ * fails with BROKER_UNAVAILABLE, and the task asks again; leaders that do not answer are tried for as long as KafkaJS does.
  */
 export class LastOutReader {
   private readonly options: { kafka: Kafka; prefix: string }
