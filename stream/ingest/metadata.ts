@@ -7,6 +7,8 @@ import { invariant, SentinelError } from '../errors.ts'
 
 /** Kafka's default limit of `offset.metadata.max.bytes`. */
 export const METADATA_LENGTH_MAX = 4096
+/** Room that {@link withReached} may take of it. */
+const REACHED_LENGTH_MAX = 32
 /** Raises between the commit and the position: as many as the metadata holds with ease. */
 export const RAISES_MAX = 32
 
@@ -40,7 +42,7 @@ export function encodeMetadata(metadata: CommitMetadata): string {
     ...(pendingIdle === null ? {} : { pendingIdle: pairOf(pendingIdle) }),
     ...(joined ? {} : { joined }),
   })
-  invariant(text.length <= METADATA_LENGTH_MAX, `metadata of ${text.length} characters: a broker takes 4,096`)
+  invariant(text.length <= METADATA_LENGTH_MAX - REACHED_LENGTH_MAX, `metadata of ${text.length} characters: a broker takes 4,096`)
   return text
 }
 
@@ -115,6 +117,24 @@ export function readMetadata(text: string): CommitMetadata | null {
   const pending = pendingIdle === undefined ? null : raiseOf(pendingIdle)
   if (pending === null && pendingIdle !== undefined) return null
   return { digest, position, clockMs, clockBeforeMs, raises, pendingIdle: pending, joined: json['joined'] !== false }
+}
+
+/**
+ * The same metadata, saying too how far the log was read: beyond the position where only offsets without records came
+ * (markers of transactions, what compaction removed). Other processes tell by it that nothing is left to read.
+ */
+export function withReached(text: string, reached: number): string {
+  const metadata = readMetadata(text)
+  if (metadata === null || reached <= metadata.position) return text
+  return JSON.stringify({ ...(JSON.parse(text) as object), reached })
+}
+
+/** Up to where a commit says that the log was read, `fallback` for one that this program did not write. */
+export function reachedOf(text: string, fallback: number): number {
+  const position = positionOf(text)
+  if (position === null) return fallback
+  const { reached } = JSON.parse(text) as { reached?: unknown }
+  return isOffset(reached) ? Math.max(position, reached) : position
 }
 
 /** @returns the position that a commit's metadata names; null where it is none of ours */

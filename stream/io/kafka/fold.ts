@@ -11,6 +11,11 @@ import type { BatchContext } from './stage-consumer.ts'
 
 /** Emissions are sent when so many wait, so that a burst is not held in memory whole. */
 export const outboxMax = 2_000
+/**
+ * Bytes of records that are folded between two heartbeats: a record of a megabyte takes tens of milliseconds, and a fetch
+ * may hold hundreds of them.
+ */
+export const turnBytes = 1_000_000
 const retryDelayMs = 200
 
 type Runner = IngestRunner | JudgingRunner

@@ -1,24 +1,29 @@
 /** To what a silent partition's watermark may be raised: never past a partition that still speaks. */
 import type { SourceConfig } from '../../contract/configuration.ts'
 import type { IngestHandler } from './ingest-handler.ts'
-import { type PartitionClock, raisedWatermark } from './source-clocks.ts'
+import { type CommittedClock, type PartitionClock, raisedWatermark } from './source-clocks.ts'
 import type { StageConsumer } from './stage-consumer.ts'
 import type { OffsetRange } from './topics.ts'
+
+/** An end of a log, and when it was first seen there. */
+interface SeenEnd {
+  readonly high: number
+  readonly sinceMs: number
+}
 
 export class IdlePolicy {
   private readonly options: {
     readonly ranges: (topic: string) => Promise<readonly OffsetRange[] | null>
-    /** Of partitions that other processes read: see `clocksFromPanes`. */
-    readonly clocksElsewhere: (of: {
-      source: string
-      silentBeforeMs: number
-    }) => Promise<ReadonlyMap<number, PartitionClock>>
+    /** By partition; asked where other processes read some. One that nobody has committed yet is missing. */
+    readonly committed: (source: SourceConfig) => Promise<ReadonlyMap<number, CommittedClock>>
     /** By `topic/partition`: what this process owns. */
     readonly handlers: ReadonlyMap<string, Pick<IngestHandler, 'runner' | 'silent'>>
     readonly consumer: () => Pick<StageConsumer, 'reached'>
-    /** The time that the broker stamps on records (ms); null where nothing was sent yet. */
-    readonly brokerNowMs: () => number | null
+    /** Steady milliseconds. */
+    readonly clock: () => number
   }
+  /** Of partitions that other processes read, by `topic/partition`: as many as there are. */
+  private readonly ends = new Map<string, SeenEnd>()
 
   constructor(options: IdlePolicy['options']) {
     this.options = options
@@ -33,26 +38,44 @@ export class IdlePolicy {
     const ranges = await this.options.ranges(source.topic)
     if (ranges === null) return null
     const consumer = this.options.consumer()
-    const isRead = (at: number) => consumer.reached(source.topic, at) >= ranges[at]!.high
+    // what retention removed unread is not left to read either
+    const isRead = (at: number) => Math.max(consumer.reached(source.topic, at), ranges[at]!.low) >= ranges[at]!.high
     // silence of the broker, or of ourselves, is not silence of the source
     if (!isRead(partition)) return null
     const others: PartitionClock[] = []
-    const elsewhere: number[] = []
-    for (const other of ranges.keys()) {
+    const elsewhere = new Map<number, OffsetRange>()
+    for (const [other, range] of ranges.entries()) {
       if (other === partition) continue
       const handler = this.options.handlers.get(`${source.topic}/${other}`)
-      if (handler === undefined) elsewhere.push(other)
+      if (handler === undefined) elsewhere.set(other, range)
       else others.push({ watermarkMs: handler.runner.task.watermarkMs, silent: handler.silent && isRead(other) })
     }
-    if (elsewhere.length > 0) {
-      // their silence is told by the broker's clock, whose times their records carry, not by that of this machine
-      const nowMs = this.options.brokerNowMs()
-      if (nowMs === null) return null
-      const silentBeforeMs = nowMs - source.idleAfter
-      const clocks = await this.options.clocksElsewhere({ source: source.name, silentBeforeMs })
-      for (const other of elsewhere) others.push(clocks.get(other) ?? { watermarkMs: null, silent: true })
-    }
-    return raisedWatermark(own, others) ?? (own.atLastRecordMs === null ? this.leastOfOtherSources(source) : null)
+    if (elsewhere.size > 0) others.push(...(await this.clocksElsewhere(source, elsewhere)))
+    const raised = raisedWatermark(own, others)
+    // one that speaks without a watermark says that its source has times of its own, which nobody knows yet
+    if (raised !== null || own.atLastRecordMs !== null || others.some(({ silent }) => !silent)) return raised
+    return this.leastOfOtherSources(source)
+  }
+
+  /**
+   * Of partitions that other processes read, or nobody at the moment. One is silent where everything in its log is
+   * folded and committed, and its log has not grown for `idleAfter`: neither a slow reader nor a dead one is silence.
+   */
+  private async clocksElsewhere(
+    source: SourceConfig,
+    ranges: ReadonlyMap<number, OffsetRange>,
+  ): Promise<PartitionClock[]> {
+    const nowMs = this.options.clock()
+    const committed = await this.options.committed(source)
+    return [...ranges].map(([partition, { low, high }]) => {
+      const key = `${source.topic}/${partition}`
+      const seen = this.ends.get(key)
+      if (seen?.high !== high) this.ends.set(key, { high, sinceMs: nowMs })
+      const silentMs = seen?.high === high ? nowMs - seen.sinceMs : 0
+      const clock = committed.get(partition)
+      const isRead = Math.max(clock?.reached ?? low, low) >= high
+      return { watermarkMs: clock?.watermarkMs ?? null, silent: isRead && silentMs >= source.idleAfter }
+    })
   }
 
   /** Where a source goes that has no time of its own, empty as it is: along with the others, which wait for it. */

@@ -1,15 +1,16 @@
 /** Drives the runner of one source partition on Kafka: folds, sends, then commits the position, in this order. */
 import type { CommitPoint, IdleDeclaration, LogRecord } from '../../contract/stage.ts'
+import { withReached } from '../../ingest/metadata.ts'
 import type { Schemas } from '../../runtime/schemas.ts'
 import type { IngestRunner } from '../../runtime/task-runner.ts'
-import { flush, fold, outboxMax } from './fold.ts'
+import { flush, fold, outboxMax, turnBytes } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { SkewedPartition } from './skew-policy.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
 
 /** How long a silent partition waits at most between two looks at whether it may be raised again. */
 const idleLookMsMax = 10_000
-/** Records folded without a turn of the event loop: a few milliseconds' work. */
+/** Records and bytes folded without a turn of the event loop: tens of milliseconds' work at most. */
 const turnRecords = 2_000
 
 /** After so long without a record a partition has nothing to read, for the time being. */
@@ -43,6 +44,8 @@ export class IngestHandler implements PartitionHandler {
   /** The watermark when the last record was folded: raises do not build on each other. */
   private atLastRecordMs: number | null
   private uncommitted = true
+  /** What the last commit said of how far the log was read. */
+  private committedReached = 0
   private lookAtIdleMs = 0
   /** Of the log behind what was fetched last (records); unknown before the first batch: there may be any number. */
   private left = Number.POSITIVE_INFINITY
@@ -90,13 +93,17 @@ export class IngestHandler implements PartitionHandler {
     await this.finishDeclaring(context)
     if (this.declaring !== null) return
     let quiet = 0
+    let bytes = 0
     let isWhole = true
     let isCurrent = context.current()
     for (const record of records) {
       if (!isCurrent) break
+      bytes += record.value?.length ?? 0
       if (runner.acceptQuietly(record)) {
         // nothing else ran meanwhile: the assignment is what it was
-        if (++quiet % turnRecords !== 0) continue
+        if (++quiet < turnRecords && bytes < turnBytes) continue
+        quiet = 0
+        bytes = 0
         await context.heartbeat()
         isCurrent = context.current()
         continue
@@ -106,6 +113,10 @@ export class IngestHandler implements PartitionHandler {
         isWhole = false
         context.defer()
         break
+      }
+      if (bytes >= turnBytes) {
+        bytes = 0
+        await context.heartbeat()
       }
       isCurrent = context.current()
     }
@@ -127,6 +138,7 @@ export class IngestHandler implements PartitionHandler {
     const completing = runner.completePendingIdle()
     while (completing.next().done !== true) await this.turn(context)
     await flush(runner, producer, context)
+    if (context.reached() > this.committedReached) this.uncommitted = true
     if (this.uncommitted && clock() - this.committedAtMs >= this.options.commitEveryMs) await this.commit(context)
     // the answer takes a look at the broker: not every second of a long silence
     if (!this.silent || clock() < this.lookAtIdleMs || !context.current()) return
@@ -179,8 +191,10 @@ export class IngestHandler implements PartitionHandler {
     const { runner, clock } = this.options
     if (!context.current() || runner.pendingCount > 0) return
     const point: CommitPoint = runner.commitPoint()
-    await context.commit(point)
+    const reached = context.reached()
+    await context.commit({ ...point, metadata: withReached(point.metadata, reached) })
     this.committedAtMs = clock()
+    this.committedReached = reached
     this.uncommitted = false
   }
 }

@@ -5,7 +5,7 @@ import { SentinelError } from '../../errors.ts'
 import type { CheckpointStore } from '../../runtime/checkpoint-store.ts'
 import type { JudgingRunner, LastOut } from '../../runtime/task-runner.ts'
 import { beating } from './beating.ts'
-import { finish, flush, fold } from './fold.ts'
+import { finish, flush, fold, turnBytes } from './fold.ts'
 import type { RecordProducer } from './producer.ts'
 import type { BatchContext, PartitionHandler } from './stage-consumer.ts'
 import type { ConfigurationKeeper } from './switches.ts'
@@ -91,12 +91,16 @@ export class JudgingHandler implements PartitionHandler {
   async takeBatch(records: Iterable<LogRecord>, context: BatchContext): Promise<void> {
     const { runner, producer, clock, readLastOut, checkpointEveryMs, checkpointEveryRecords } = this.options
     let folded = 0
+    let bytes = 0
     await this.recall(context)
     for (const record of records) {
       if (!context.current()) break
       await fold(runner, record, context, () => flush(runner, producer, context, readLastOut))
       await this.recall(context)
-      if (++folded % 64 === 0) await context.heartbeat()
+      bytes += record.value?.length ?? 0
+      if (++folded % 64 !== 0 && bytes < turnBytes) continue
+      bytes = 0
+      await context.heartbeat()
     }
     runner.endOfBatch()
     await flush(runner, producer, context, readLastOut)

@@ -7,7 +7,7 @@ import type { StageConsumer } from './stage-consumer.ts'
 import type { OffsetRange } from './topics.ts'
 
 export interface LagWatchOptions {
-  readonly consumers: ReadonlyMap<StageName, Pick<StageConsumer, 'positions'>>
+  readonly consumers: ReadonlyMap<StageName, Pick<StageConsumer, 'positions' | 'lowest'>>
   /** Asks the broker; null for a topic that is not there. */
   readonly ranges: (topic: string) => Promise<readonly OffsetRange[] | null>
   /** @param lag.records below 0 where the position is newer than the end that the broker said */
@@ -52,6 +52,7 @@ export class LagWatch {
         const range = position.topic === topic ? ranges[position.partition] : undefined
         if (range === undefined) continue
         const { partition, reached } = position
+        if (reached < range.low) consumer.lowest(topic, partition, range.low)
         this.options.onLag({ stage, topic, partition, records: range.high - Math.max(reached, range.low) })
       }
     }

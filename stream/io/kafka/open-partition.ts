@@ -48,6 +48,13 @@ export class PartitionOpener {
     return this.openJudging(stage, topic, partition)
   }
 
+  /** What was opened is ours now: others may ask how far it is. */
+  opened(stage: StageName, of: { topic: string; partition: number; handler: PartitionHandler }): void {
+    const { topic, partition, handler } = of
+    if (handler instanceof IngestHandler) this.parts.ingestHandlers.set(`${topic}/${partition}`, handler)
+    if (handler instanceof JudgingHandler) this.parts.judgingHandlers.set(`${stage}/${partition}`, handler)
+  }
+
   private async openIngest(
     topic: string,
     partition: number,
@@ -119,7 +126,6 @@ export class PartitionOpener {
           detail: `${key} to ${new Date(watermarkMs).toISOString()}`,
         }),
     })
-    this.parts.ingestHandlers.set(key, handler)
     return handler
   }
 
@@ -176,7 +182,6 @@ export class PartitionOpener {
       readAgain: (range, onRecord) => this.readAgain({ topic, partition, ...range }, onRecord),
       onCheckpoint: (checkpoint) => this.checkpointed(stage, checkpoint),
     })
-    this.parts.judgingHandlers.set(task, handler)
     return handler
   }
 

@@ -1,7 +1,7 @@
 /** Runs the stages of the topology on Kafka, in this process: as many of them as its roles say. */
 import type { Admin } from 'kafkajs'
 import type { Emission } from '../../contract/stage.ts'
-import { brokerTopic, type TopicName } from '../../contract/topics.ts'
+import type { TopicName } from '../../contract/topics.ts'
 import { addressed } from '../../runtime/emission.ts'
 import type { StageName } from '../../topology.ts'
 import { sourceDeclarations } from './declare-sources.ts'
@@ -21,7 +21,7 @@ import {
   topicsOf,
 } from './pipeline-options.ts'
 import { RecordProducer } from './producer.ts'
-import { clocksFromPanes } from './source-clocks.ts'
+import { committedClocks } from './source-clocks.ts'
 import { StageConsumer, stopMs } from './stage-consumer.ts'
 import { Ticker } from './ticks.ts'
 import { offsetRanges } from './topics.ts'
@@ -46,14 +46,13 @@ export class KafkaPipeline {
     this.producer = new RecordProducer(options.kafka, options.plan.prefix, options.traces?.headersOf)
     this.lastOut = new LastOutReader({ kafka: options.kafka, prefix: options.plan.prefix })
     const { admin, producer, lastOut, cadence, ingestHandlers, judgingHandlers } = this
-    const { kafka, plan, clock } = options
-    const panesTopic = brokerTopic('panes', plan.prefix)
+    const { clock } = options
     const idle = new IdlePolicy({
       ranges: (topic) => offsetRanges(admin, topic),
-      clocksElsewhere: (of) => clocksFromPanes(kafka, admin, { panesTopic, ...of }),
+      committed: (source) => committedClocks(admin, { groupId: groupId(options, 'ingest'), source }),
       handlers: ingestHandlers,
       consumer: () => this.consumers.get('ingest')!,
-      brokerNowMs: () => producer.brokerNowMs,
+      clock,
     })
     this.opener = new PartitionOpener({
       options,
@@ -87,6 +86,7 @@ export class KafkaPipeline {
         groupId: groupId(this.options, stage),
         topics: topicsOf(this.options, stage),
         open: (topic, partition, commit) => this.opener.open(stage, topic, partition, commit),
+        onOpened: (topic, partition, handler) => this.opener.opened(stage, { topic, partition, handler }),
         onFatal: this.options.onFatal,
         onRecord: recordTrace(this.options, stage),
         onGap: (gap) => void this.opener.gap(stage, gap),

@@ -24,8 +24,6 @@ export class RecordProducer {
   private readonly producer: Producer
   private readonly prefix: string
   private readonly extraHeaders: ExtraHeaders | undefined
-  /** Append time of what was sent last against the steady clock of this process; null before the first send. */
-  private appendedAheadMs: number | null = null
 
   /** @param extraHeaders what a record carries beside its own headers, by its `ce_id`; undefined for nothing */
   constructor(kafka: Kafka, prefix: string, extraHeaders?: ExtraHeaders) {
@@ -40,11 +38,6 @@ export class RecordProducer {
 
   async disconnect(): Promise<void> {
     await this.producer.disconnect()
-  }
-
-  /** The time that the broker stamps on records now, as the last send showed it; null before that (ms). */
-  get brokerNowMs(): number | null {
-    return this.appendedAheadMs === null ? null : this.appendedAheadMs + performance.now()
   }
 
   async send(records: readonly OutgoingRecord[]): Promise<SendOutcome> {
@@ -75,7 +68,7 @@ export class RecordProducer {
 
   private async sendOne(chunk: readonly OutgoingRecord[]): Promise<void> {
     const { topic, partition } = chunk[0]!
-    const [answer] = await this.producer.send({
+    await this.producer.send({
       topic: brokerTopic(topic, this.prefix),
       acks: -1,
       messages: chunk.map((record) => ({
@@ -85,9 +78,6 @@ export class RecordProducer {
         headers: { ...record.headers, ...this.extraHeaders?.(record.headers['ce_id']) },
       })),
     })
-    const appendedMs = Number(answer?.logAppendTime ?? -1)
-    // a topic that keeps its producers' times has ours
-    this.appendedAheadMs = (appendedMs > 0 ? appendedMs : Date.now()) - performance.now()
   }
 
   /** Sends what has no task behind it (decisions, ticks, imports), trying again until `deadlineMs` from now. */

@@ -1,10 +1,8 @@
 /** How far the other partitions of a source are: what a silent one may be raised to. */
-import type { Admin, Kafka } from 'kafkajs'
-import { decodeJson } from '../../contract/encoding.ts'
-import { type PanesRecord, panesRecord } from '../../contract/pane.ts'
-import type { LogRecord } from '../../contract/stage.ts'
-import { readRanges } from './reader.ts'
-import { offsetRanges } from './topics.ts'
+import type { Admin } from 'kafkajs'
+import type { SourceConfig } from '../../contract/configuration.ts'
+import { reachedOf, readMetadata } from '../../ingest/metadata.ts'
+import { committedOffsets } from './topics.ts'
 
 export interface PartitionClock {
   readonly watermarkMs: number | null
@@ -33,49 +31,26 @@ export function raisedWatermark(
   return known.length === 0 ? null : Math.min(...known)
 }
 
-const tailRecords = 5_000
+/** How far the group has come in a partition, as its last commit says. */
+export interface CommittedClock {
+  /** First offset that is not folded yet, those without records passed over. */
+  readonly reached: number
+  readonly watermarkMs: number | null
+}
 
-/**
- * The newest watermark of each partition of a source, from the end of one partition of `panes` (heartbeats go to all):
- * for partitions that another process reads.
- *
- * @param options.silentBeforeMs a heartbeat appended before it counts as silence
- */
-export async function clocksFromPanes(
-  kafka: Kafka,
+/** What the group has committed of a source, by partition: one without a commit is missing. */
+export async function committedClocks(
   admin: Admin,
-  options: { panesTopic: string; source: string; silentBeforeMs: number },
-): Promise<Map<number, PartitionClock>> {
-  const clocks = new Map<number, PartitionClock>()
-  const range = (await offsetRanges(admin, options.panesTopic))?.[0]
-  if (range === undefined) return clocks
-  const from = Math.max(range.low, range.high - tailRecords)
-  await readRanges(kafka, [{ topic: options.panesTopic, partition: 0, from, to: range.high }], (record) =>
-    noteClock(clocks, record, options),
-  )
-  return clocks
-}
-
-/** What one more record of `panes` says, in the order of its log. */
-export function noteClock(
-  clocks: Map<number, PartitionClock>,
-  { value, timestampMs }: Pick<LogRecord, 'value' | 'timestampMs'>,
-  options: { source: string; silentBeforeMs: number },
-): void {
-  const record = recordOf(value)
-  if (record === null) return
-  if ((record.type !== 'heartbeat' && record.type !== 'idle') || record.source !== options.source) return
-  const silent = record.type === 'idle' || timestampMs < options.silentBeforeMs
-  clocks.set(record.partition, { watermarkMs: record.watermarkMs, silent })
-}
-
-/** Somebody else may have written there: detect refuses such a record, and here it says nothing. */
-function recordOf(value: Uint8Array | null): PanesRecord | null {
-  if (value === null) return null
-  try {
-    const parsed = panesRecord.safeParse(decodeJson(value))
-    return parsed.success ? parsed.data : null
-  } catch {
-    return null
+  of: { groupId: string; source: SourceConfig },
+): Promise<ReadonlyMap<number, CommittedClock>> {
+  const { topic, lateness } = of.source
+  const [found] = await committedOffsets(admin, { groupId: of.groupId, topics: [topic] })
+  const clocks = new Map<number, CommittedClock>()
+  for (const { partition, offset, metadata } of found?.partitions ?? []) {
+    if (Number(offset) < 0) continue
+    const clockMs = readMetadata(metadata ?? '')?.clockMs ?? null
+    const watermarkMs = clockMs === null ? null : clockMs - lateness
+    clocks.set(partition, { reached: reachedOf(metadata ?? '', Number(offset)), watermarkMs })
   }
+  return clocks
 }

@@ -23,6 +23,8 @@ export interface BatchContext {
   commit(point: CommitPoint): Promise<void>
   /** Records that the log held behind this batch when it was fetched; absent where no batch came. */
   readonly left?: number
+  /** First offset that is not read yet, those without records passed over. */
+  reached(): number
   /** Leaves the rest of the batch for a while: it is delivered again, and other partitions go on meanwhile. */
   defer(): void
   /** Only in tests. */
@@ -46,6 +48,8 @@ export interface StageConsumerOptions {
   readonly topics: readonly string[]
   /** Recovers a gained partition. `commit` is for the offset that a first start resolves. */
   open(topic: string, partition: number, commit: (point: CommitPoint) => Promise<void>): Promise<PartitionHandler>
+  /** A partition is recovered, and still ours: its handler takes what comes. */
+  onOpened?(topic: string, partition: number, handler: PartitionHandler): void
   /** The consumer or a partition cannot go on: the process has to end. */
   onFatal(error: SentinelError): void
   onEvent(event: 'joined' | 'failed' | 'lost', detail: string): void
@@ -105,6 +109,8 @@ export class StageConsumer {
   private readonly options: StageConsumerOptions
   private readonly consumer: Consumer
   private readonly slots = new Map<string, Slot>()
+  /** By `topic/partition`: what handlers of partitions that were given up still have in flight. */
+  private readonly leaving = new Map<string, Promise<void>>()
   private commitOfBatch: EachBatchPayload['commitOffsetsIfNecessary'] | null = null
   private quietTimer: NodeJS.Timeout | undefined
   private stopping = false
@@ -271,7 +277,7 @@ export class StageConsumer {
     this.commitOfBatch = null
     // another member id means that the session had expired: others may have owned the partitions in between
     const expired = memberId === this.memberId ? [] : [...this.slots.values()]
-    if (memberId !== this.memberId) this.slots.clear()
+    for (const slot of expired) this.giveUp(slot)
     this.memberId = memberId
     const assigned = new Set<string>()
     for (const [topic, partitions] of Object.entries(assignment)) {
@@ -298,19 +304,30 @@ export class StageConsumer {
           waits: 0,
         }
         this.slots.set(key, gained)
-        // what an expired owner of ours has in flight ends before the last record that is out is looked up
-        const before = expired.find((candidate) => candidate.topic === topic && candidate.partition === partition)
-        void (before?.tail ?? Promise.resolve()).then(() => this.recover(gained))
+        // what a former owner of ours has in flight ends before the last record that is out is looked up
+        void (this.leaving.get(key) ?? Promise.resolve()).then(() => this.recover(gained))
       }
     }
     for (const { topic, partition } of [...expired, ...this.slots.values()]) {
       const key = `${topic}/${partition}`
       if (assigned.has(key)) continue
-      this.slots.delete(key)
+      const slot = this.slots.get(key)
+      if (slot !== undefined) this.giveUp(slot)
       this.options.onEvent('lost', key)
     }
     this.options.failpoint?.('join/after')
     this.options.onEvent('joined', [...assigned].sort().join(' '))
+  }
+
+  /** Lets go of a partition; what its handler is at in this moment is waited for by whoever gets it back. */
+  private giveUp(slot: Slot): void {
+    const key = `${slot.topic}/${slot.partition}`
+    this.slots.delete(key)
+    const before = this.leaving.get(key) ?? Promise.resolve()
+    const left = Promise.all([before, slot.tail]).then(() => {
+      if (this.leaving.get(key) === left) this.leaving.delete(key)
+    })
+    this.leaving.set(key, left)
   }
 
   private holds(slot: Slot): boolean {
@@ -327,6 +344,7 @@ export class StageConsumer {
         const handler = await this.options.open(topic, partition, (point) => this.commit(slot, point))
         this.options.failpoint?.('recover/after')
         if (!this.holds(slot) || this.stopping) return
+        this.options.onOpened?.(topic, partition, handler)
         this.consumer.seek({ topic, partition, offset: String(handler.next) })
         this.consumer.resume([{ topic, partitions: [partition] }])
         slot.handler = handler
@@ -393,7 +411,20 @@ export class StageConsumer {
       throw new SentinelError('SERVICE_UNAVAILABLE', text)
     }
     const from = this.reached(topic, partition)
-    if (Number(first.offset) > from) this.options.onGap?.({ topic, partition, from })
+    if (Number(first.offset) > from) this.tellGap(slot, { from, to: Number(first.offset) })
+  }
+
+  /** Tells of offsets that were never read, once, however often the batch behind them is delivered. */
+  private tellGap(slot: Slot, { from, to }: { from: number; to: number }): void {
+    slot.reached = to
+    this.options.onGap?.({ topic: slot.topic, partition: slot.partition, from })
+  }
+
+  /** Looks whether the log begins behind what was read: retention may have left nothing that would show it. */
+  lowest(topic: string, partition: number, low: number): void {
+    const slot = this.slots.get(`${topic}/${partition}`)
+    const from = this.reached(topic, partition)
+    if (slot?.handler && from < low) this.tellGap(slot, { from, to: low })
   }
 
   private *logRecords({ batch }: EachBatchPayload): Generator<LogRecord> {
@@ -497,6 +528,7 @@ export class StageConsumer {
         turnedMs = performance.now()
       },
       commit: (point) => this.commit(slot, point),
+      reached: () => this.reached(slot.topic, slot.partition),
       defer: () => this.defer(slot),
       failpoint: this.options.failpoint,
     }

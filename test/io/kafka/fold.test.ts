@@ -39,6 +39,7 @@ function context(over: Partial<BatchContext> = {}): BatchContext & { beats: numb
     beats: 0,
     current: () => true,
     commit: async () => {},
+    reached: () => 0,
     defer: () => {},
     heartbeat: async () => {},
     ...over,

@@ -1,10 +1,10 @@
 /** When a silent partition is declared idle, and up to where: never past records that are still to be read. */
 import { describe, expect, it } from 'vitest'
 import type { SourceConfig } from '../../../stream/contract/configuration.ts'
-import { encode } from '../../../stream/contract/encoding.ts'
+import { encodeMetadata, reachedOf, readMetadata, withReached } from '../../../stream/ingest/metadata.ts'
 import { IdlePolicy } from '../../../stream/io/kafka/idle-policy.ts'
 import type { IngestHandler } from '../../../stream/io/kafka/ingest-handler.ts'
-import { noteClock, type PartitionClock, raisedWatermark } from '../../../stream/io/kafka/source-clocks.ts'
+import { type PartitionClock, raisedWatermark } from '../../../stream/io/kafka/source-clocks.ts'
 
 const second = 1_000
 const own = { atLastRecordMs: 100 * second, silentMs: 30 * second }
@@ -43,67 +43,105 @@ describe('a declaration of silence', () => {
     expect(await asked({ high: [10, 5], reached: [10, 5], otherIsSilent: true })).toBe(130 * second)
   })
 
-  it('asks for the clocks of those that another process reads, by the time of the broker', async () => {
-    const wanted: number[] = []
-    const clocksElsewhere = async ({ silentBeforeMs }: { silentBeforeMs: number }) => {
-      wanted.push(silentBeforeMs)
-      return new Map([[1, speaks(115 * second)]])
-    }
-    const elsewhere = { high: [10, 5], reached: [10, 0], handlers: [0], clocksElsewhere }
-    expect(await asked({ ...elsewhere, brokerNowMs: 900 * second })).toBe(115 * second)
-    expect(wanted).toEqual([880 * second])
-    expect(await asked({ ...elsewhere, brokerNowMs: null })).toBeNull()
-    // one of which nothing is known is neither waited for nor followed
-    expect(await asked({ ...elsewhere, clocksElsewhere: async () => new Map() })).toBe(130 * second)
+  it('takes for read what retention removed before it was', async () => {
+    expect(await asked({ high: [10, 5], low: [10, 0], reached: [3, 5] })).toBe(120 * second)
+  })
+
+  it('of an empty partition does not follow other sources while its own has something to read', async () => {
+    const empty = { high: [0, 1_000], reached: [0, 0], own: { atLastRecordMs: null, silentMs: 30 * second } }
+    expect(await asked({ ...empty, otherWatermarkMs: null, otherSourceMs: 900 * second })).toBeNull()
+    const bothEmpty = { ...empty, high: [0, 0], otherIsSilent: true }
+    expect(await asked({ ...bothEmpty, otherWatermarkMs: null, otherSourceMs: 900 * second })).toBe(900 * second)
   })
 })
 
-describe('clocks of partitions, of what their owners wrote', () => {
-  it('are the newest; silent after a declaration, or where the last word is old', () => {
-    const clocks = new Map<number, PartitionClock>()
-    const note = (body: object, timestampMs: number) =>
-      noteClock(clocks, { value: encode(body), timestampMs }, { source: 'logs', silentBeforeMs: 50 })
-    const heartbeat = {
-      type: 'heartbeat',
-      source: 'logs',
-      partition: 0,
-      partitionCount: 3,
-      watermarkMs: 7,
-    }
-    note(heartbeat, 49)
-    expect(clocks.get(0)).toEqual(isSilent(7))
-    note({ ...heartbeat, watermarkMs: 8 }, 50)
-    expect(clocks.get(0)).toEqual(speaks(8))
-    note({ ...heartbeat, partition: 1, source: 'more' }, 60)
-    note({ rubbish: true }, 60)
-    noteClock(clocks, { value: null, timestampMs: 60 }, { source: 'logs', silentBeforeMs: 50 })
-    expect([...clocks.keys()]).toEqual([0])
+describe('partitions that another process reads', () => {
+  const elsewhere = { high: [10, 5], reached: [10, 0], handlers: [0] }
+  const at = (reached: number, watermarkMs: number | null) => new Map([[1, { reached, watermarkMs }]])
+
+  it('speak until all of their log is committed and it has not grown for idleAfter', async () => {
+    const look = lookFrom({ ...elsewhere, committed: () => at(5, 115 * second) })
+    expect(await look(1_000)).toBe(115 * second)
+    expect(await look(1_019)).toBe(115 * second)
+    expect(await look(1_020)).toBe(130 * second)
+  })
+
+  it('speak while something of it is not committed, however long: a slow reader is no silence, nor is a dead one', async () => {
+    const look = lookFrom({ ...elsewhere, committed: () => at(4, 115 * second) })
+    expect(await look(1_000)).toBe(115 * second)
+    expect(await look(9_000)).toBe(115 * second)
+  })
+
+  it('say nothing of time where nobody has committed any', async () => {
+    const look = lookFrom({ ...elsewhere, committed: () => new Map() })
+    expect(await look(1_000)).toBeNull()
+    expect(await look(9_000)).toBeNull()
+  })
+
+  it('speak anew when their log grows', async () => {
+    let end = 5
+    const look = lookFrom({ ...elsewhere, highOf: () => [10, end], committed: () => at(end, 115 * second) })
+    await look(1_000)
+    expect(await look(1_020)).toBe(130 * second)
+    end = 6
+    expect(await look(1_021)).toBe(115 * second)
   })
 })
 
-/** Of partition 0 of a source of two, silent for 30 s; partition 1 stands at 120 s. */
-function asked(of: {
+describe('what a commit says of how far its partition was read', () => {
+  const commit = { digest: 'd', clockMs: 5, clockBeforeMs: null, raises: [], pendingIdle: null, joined: true }
+
+  it('passes over offsets without records, and is the position where there are none', () => {
+    const text = encodeMetadata({ ...commit, position: 7 })
+    expect(reachedOf(withReached(text, 9), 0)).toBe(9)
+    expect(withReached(text, 7)).toBe(text)
+    expect(reachedOf(text, 0)).toBe(7)
+    expect(readMetadata(withReached(text, 9))).toEqual(readMetadata(text))
+  })
+
+  it('is the offset alone of a commit that is none of ours', () => {
+    expect(withReached('', 9)).toBe('')
+    expect(reachedOf('{}', 3)).toBe(3)
+  })
+})
+
+interface Asked {
   high: readonly number[]
+  highOf?: () => readonly number[]
+  low?: readonly number[]
   reached: readonly number[]
   otherIsSilent?: boolean
+  otherWatermarkMs?: number | null
+  /** Watermark of a partition of another source, where there is one. */
+  otherSourceMs?: number
+  own?: { atLastRecordMs: number | null; silentMs: number }
   handlers?: readonly number[]
-  brokerNowMs?: number | null
-  clocksElsewhere?: IdlePolicyOptions['clocksElsewhere']
-}): Promise<number | null> {
-  const { high, reached, otherIsSilent = false, handlers = [0, 1], brokerNowMs = 900 * second } = of
-  const handler = (partition: number) =>
-    ({
-      silent: partition === 0 || otherIsSilent,
-      runner: { task: { watermarkMs: partition === 0 ? 100 * second : 120 * second } },
-    }) as unknown as IngestHandler
-  const policy = new IdlePolicy({
-    ranges: async () => high.map((end) => ({ low: 0, high: end })),
-    handlers: new Map(handlers.map((partition) => [`logs/${partition}`, handler(partition)])),
-    consumer: () => ({ reached: (_, partition) => reached[partition]! }),
-    brokerNowMs: () => brokerNowMs,
-    clocksElsewhere: of.clocksElsewhere ?? (async () => new Map()),
-  })
-  return policy.watermark({ name: 'logs', topic: 'logs', idleAfter: 20 * second } as SourceConfig, 0, own)
+  committed?: () => Map<number, { reached: number; watermarkMs: number | null }>
 }
 
-type IdlePolicyOptions = ConstructorParameters<typeof IdlePolicy>[0]
+/** Of partition 0 of a source of two, silent for 30 s; partition 1 stands at 120 s. Looks at a time in seconds. */
+function lookFrom(of: Asked): (atSecond: number) => Promise<number | null> {
+  const { high, low = [], reached, otherIsSilent = false, handlers = [0, 1], otherWatermarkMs = 120 * second } = of
+  const handler = (silent: boolean, watermarkMs: number | null) =>
+    ({ silent, runner: { task: { watermarkMs } } }) as unknown as IngestHandler
+  const all = [handler(true, 100 * second), handler(otherIsSilent, otherWatermarkMs)]
+  const known = handlers.map((partition): [string, IngestHandler] => [`logs/${partition}`, all[partition]!])
+  if (of.otherSourceMs !== undefined) known.push(['more/0', handler(false, of.otherSourceMs)])
+  let nowMs = 0
+  const policy = new IdlePolicy({
+    ranges: async () => (of.highOf?.() ?? high).map((end, partition) => ({ low: low[partition] ?? 0, high: end })),
+    handlers: new Map(known),
+    consumer: () => ({ reached: (_, partition) => reached[partition]! }),
+    committed: async () => of.committed?.() ?? new Map(),
+    clock: () => nowMs,
+  })
+  const source = { name: 'logs', topic: 'logs', idleAfter: 20 * second } as SourceConfig
+  return (atSecond) => {
+    nowMs = atSecond * second
+    return policy.watermark(source, 0, of.own ?? own)
+  }
+}
+
+function asked(of: Asked): Promise<number | null> {
+  return lookFrom(of)(900)
+}

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { CommitPoint, LogRecord } from '../../../stream/contract/stage.ts'
+import { reachedOf } from '../../../stream/ingest/metadata.ts'
 import { IngestHandler } from '../../../stream/io/kafka/ingest-handler.ts'
 import type { RecordProducer } from '../../../stream/io/kafka/producer.ts'
 import type { BatchContext } from '../../../stream/io/kafka/stage-consumer.ts'
@@ -14,6 +15,7 @@ function watched() {
   const context: BatchContext = {
     current: () => true,
     heartbeat: async () => {},
+    reached: () => 0,
     defer: () => did.push('defers'),
     commit: async (point) => {
       commits.push(point)
@@ -78,6 +80,46 @@ describe('the handler of a source partition', () => {
     outside.did.length = 0
     await made.whenQuiet(outside.context)
     expect(outside.did.slice(-3)).toEqual(['commits a pending declaration', 'sends pane idle', 'commits'])
+  })
+
+  it('beats by the bytes that it has folded, too: a hundred large records take longer than a session', async () => {
+    const outside = watched()
+    let beats = 0
+    const context = { ...outside.context, heartbeat: async () => void beats++ }
+    const { made } = handler(outside)
+    const padding = 'x'.repeat(300_000)
+    const large = (offset: number) => {
+      const value = Buffer.from(JSON.stringify({ time: startMs, service: 'payment', level: 'info', padding }))
+      return { ...record(offset, 0), value }
+    }
+    const small = (offset: number) => record(offset, 0)
+    await made.takeBatch(
+      Array.from({ length: 40 }, (_, offset) => small(offset)),
+      context,
+    )
+    const before = beats
+    await made.takeBatch(
+      Array.from({ length: 40 }, (_, offset) => large(40 + offset)),
+      context,
+    )
+    expect([made.next, beats - before >= 10]).toEqual([80, true])
+  })
+
+  it('says in its commit how far the log was read, where only offsets without records came', async () => {
+    const outside = watched()
+    let reached = 1
+    const context = { ...outside.context, reached: () => reached }
+    const { made, passes } = handler(outside)
+    await made.takeBatch([record(0, 0)], context)
+    passes(1_000)
+    await made.whenQuiet(context)
+    const commits = outside.commits.length
+    passes(1_000)
+    await made.whenQuiet(context)
+    expect(outside.commits).toHaveLength(commits)
+    reached = 3
+    await made.whenQuiet(context)
+    expect(outside.commits.map(({ metadata }) => reachedOf(metadata, 0)).slice(-2)).toEqual([1, 3])
   })
 
   it('takes nothing while it is ahead of the others, and is not silent for it', async () => {

@@ -23,6 +23,7 @@ class Context implements BatchContext {
   isCurrent = true
 
   current = () => this.isCurrent
+  reached = () => 0
   defer(): void {}
 
   async commit(point: CommitPoint): Promise<void> {

@@ -8,6 +8,7 @@ function watched(ranges: (topic: string) => Promise<{ low: number; high: number 
   const positions = { panes: 4, audit: 9 }
   const consumer = (topic: keyof typeof positions) => ({
     positions: () => [{ topic, partition: 0, reached: positions[topic] }],
+    lowest: (_: string, partition: number, low: number) => told.push(`${topic}/${partition} begins at ${low}`),
   })
   const watch = new LagWatch({
     consumers: new Map<StageName, ReturnType<typeof consumer>>([
@@ -36,7 +37,7 @@ describe('the lag of partitions', () => {
       return topic === 'panes' ? [{ low: 0, high: 10 }] : [{ low: 30, high: 33 }]
     })
     await watch.look()
-    expect(told).toEqual(['detect panes/0 -2', 'store audit/0 3'])
+    expect(told).toEqual(['detect panes/0 -2', 'audit/0 begins at 30', 'store audit/0 3'])
   })
 
   it('asks once of a topic at a time, and of others all the same', async () => {

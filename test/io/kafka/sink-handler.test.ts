@@ -23,6 +23,7 @@ function started(write: (written: readonly LogRecord[]) => Promise<void>, start 
     beats: 0,
     current: () => true,
     commit: async (point: CommitPoint) => void commits.push(point),
+    reached: () => 0,
     defer: () => {},
     heartbeat: async () => void context.beats++,
   }

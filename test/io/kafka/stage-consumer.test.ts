@@ -45,7 +45,10 @@ class Recorder implements PartitionHandler {
 }
 
 /** A consumer whose handlers recover at `startAt`. */
-async function started(startAt = 0) {
+async function started(
+  startAt = 0,
+  also: { before?: () => Promise<void>; onOpened?: StageConsumerOptions['onOpened'] } = {},
+) {
   const group = new FakeGroup({ 't/0': values, 't/1': values })
   const handlers: Recorder[] = []
   const fatal: SentinelError[] = []
@@ -56,10 +59,12 @@ async function started(startAt = 0) {
     groupId: 'g',
     topics: ['t'],
     open: async () => {
+      await also.before?.()
       const handler = new Recorder(handlers.at(-1)?.next ?? startAt)
       handlers.push(handler)
       return handler
     },
+    ...(also.onOpened !== undefined && { onOpened: also.onOpened }),
     onFatal: (error) => fatal.push(error),
     onEvent: (event, detail) => events.push(`${event} ${detail}`),
     onBatch: () => {},
@@ -236,6 +241,68 @@ describe('a member of a stage’s group', () => {
     group.fetchAt.set('t/0', 4) // as the client does by itself when an offset is out of range
     await group.fetch('t', 0)
     expect(gaps).toEqual([{ topic: 't', partition: 0, from: 2 }])
+  })
+
+  it('tells of a gap once, however often the batch behind it is delivered', async () => {
+    const { group, handlers, gaps } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    handlers[0]!.deferFrom = 0
+    for (let delivery = 1; delivery <= 3; delivery++) {
+      group.fetchAt.set('t/0', 4)
+      group.paused.clear()
+      await group.fetch('t', 0)
+    }
+    expect(gaps).toEqual([{ topic: 't', partition: 0, from: 0 }])
+  })
+
+  it('tells of what retention removed unread where no record shows it, and counts it as read', async () => {
+    const { group, consumer, handlers, gaps } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    await group.fetch('t', 0, 2)
+    consumer.lowest('t', 0, 2)
+    expect(gaps).toEqual([])
+    consumer.lowest('t', 0, 9)
+    consumer.lowest('t', 0, 9)
+    expect([gaps, consumer.reached('t', 0)]).toEqual([[{ topic: 't', partition: 0, from: 2 }], 9])
+  })
+
+  it('recovers what it lost and got back once its former handler has ended what it has in flight', async () => {
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    let end = () => {}
+    handlers[0]!.onRecord = () => new Promise<void>((resolve) => (end = resolve))
+    const fetching = group.fetch('t', 0)
+    await turn()
+    group.join('m1', {})
+    group.join('m1', { t: [0] })
+    for (let turns = 0; turns < 20; turns++) await turn()
+    expect(handlers).toHaveLength(1)
+    end()
+    await fetching
+    await recovered(handlers, 2)
+  })
+
+  it('shows a handler to others only while its partition is ours', async () => {
+    const opened: string[] = []
+    let open = () => {}
+    const { group, handlers } = await started(0, {
+      before: () => new Promise<void>((resolve) => (open = resolve)),
+      onOpened: (topic, partition) => opened.push(`${topic}/${partition}`),
+    })
+    group.join('m1', { t: [0] })
+    for (let turns = 0; turns < 5; turns++) await turn()
+    group.join('m1', {})
+    open()
+    await recovered(handlers, 1)
+    expect(opened).toEqual([])
+    group.join('m1', { t: [0] })
+    for (let turns = 0; turns < 5; turns++) await turn()
+    open()
+    await recovered(handlers, 2)
+    expect(opened).toEqual(['t/0'])
   })
 
   it('recovers a partition whose log ends before what was read of it, instead of skipping what is new', async () => {
