@@ -1,15 +1,16 @@
-/** Sends series through Kafka to a worker as it runs in production, and brings back what it found. */
+/** Sends series through Kafka to a worker as it runs in production, and brings back what it measured and found. */
 import { randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { Readable } from 'node:stream'
 import { parse, stringify } from 'yaml'
 import { kafkaConnection } from '../../stream/cli/connections.ts'
 import { startWorker, type Worker } from '../../stream/cli/worker.ts'
 import { type LoadedConfig, loadConfig } from '../../stream/config.ts'
 import { decodeJson } from '../../stream/contract/encoding.ts'
-import { type Finding, finding } from '../../stream/contract/finding.ts'
+import { type Finding, finding, type Measurement, measurement } from '../../stream/contract/finding.ts'
 import { brokerTopic, topicNames } from '../../stream/contract/topics.ts'
 import { SentinelError } from '../../stream/errors.ts'
 import { importRows } from '../../stream/import/import.ts'
@@ -19,7 +20,7 @@ import { readRanges } from '../../stream/io/kafka/reader.ts'
 import { offsetRanges, withAdmin } from '../../stream/io/kafka/topics.ts'
 import { createPool } from '../../stream/io/postgres/pool.ts'
 import { createTelemetry } from '../../stream/telemetry.ts'
-import type { Series } from './series.ts'
+import { type Series, seriesOf } from './series.ts'
 
 export interface JudgeOptions {
   readonly series: readonly Series[]
@@ -47,7 +48,16 @@ export interface Judged {
   /** Rows in panes that the end of their series leaves open: they came no longer ago than the lateness. */
   readonly openRows: number
   readonly findings: readonly Finding[]
+  /** By series. */
+  readonly measured: ReadonlyMap<string, readonly MeasuredPane[]>
   readonly paneMs: number
+}
+
+/** A pane that holds rows, as detect judged it. */
+export interface MeasuredPane {
+  readonly endMs: number
+  readonly mean: number
+  readonly verdicts: Measurement['features'][number]['verdicts']
 }
 
 /** Stages that lead to findings: incidents and rows in the store are not what is scored. */
@@ -76,16 +86,17 @@ export async function judge(options: JudgeOptions): Promise<Judged> {
     await withAdmin(kafka, (admin) =>
       admin.createTopics({ topics: [{ topic, numPartitions: series.length }], waitForLeaders: true }),
     )
-    const times = await produce(kafka, { topic, series })
+    const times = await produce(kafka, { topic, series, source: loaded.config.sources[0]! })
     const rows = times.reduce((sum, each) => sum + each.length, 0)
     report(`${rows} rows of ${series.length} series are in ${topic}`)
     const ingested = await work({ loaded, times, report, signal: options.signal })
     const findings = await readFindings(kafka, loaded)
+    const measured = await readMeasured(kafka, loaded)
     const deadLetters = (await rangesOf(kafka, loaded, 'dead-letters')).reduce(
       (sum, { from, to }) => sum + to - from,
       0,
     )
-    return { rows, ...ingested, deadLetters, findings, paneMs }
+    return { rows, ...ingested, deadLetters, findings, measured, paneMs }
   } finally {
     await removeAll(kafka, loaded)
     await rm(folder, { recursive: true })
@@ -118,8 +129,28 @@ async function loadFor(options: JudgeOptions, run: { name: string; folder: strin
   )
 }
 
-/** As `sentinel produce --partition N --time-column timestamp --name SERIES` sends a file. @returns event times in ms */
-async function produce(kafka: Kafka, to: { topic: string; series: readonly Series[] }): Promise<number[][]> {
+/** Name of the metric whose one point follows each series: time goes on after the end of a file, as in a stream. */
+const afterEnd = 'after the end'
+const closingRecords = 1
+
+/** A point after which the last pane of the series is over, lateness included. */
+async function* closingRow(timesMs: readonly number[], source: LoadedConfig['config']['sources'][number]) {
+  const lastMs = timesMs.reduce((latest, each) => Math.max(latest, each), Number.NEGATIVE_INFINITY)
+  const time = new Date(lastMs + source.lateness + source.pane).toISOString()
+  const columns = { time: 'timestamp', name: afterEnd }
+  yield* importRows(Readable.from([Buffer.from(`timestamp,value\n${time},0\n`)]), { format: 'csv', columns })
+}
+
+/**
+ * As `sentinel produce --partition N --time-column timestamp --name SERIES` sends a file, and a point of another metric
+ * after each.
+ *
+ * @returns event times of the series' rows in ms
+ */
+async function produce(
+  kafka: Kafka,
+  to: { topic: string; series: readonly Series[]; source: LoadedConfig['config']['sources'][number] },
+): Promise<number[][]> {
   const producer = new RawProducer(kafka)
   await producer.connect()
   try {
@@ -135,6 +166,9 @@ async function produce(kafka: Kafka, to: { topic: string; series: readonly Serie
         if (chunk.length < chunkRecords) continue
         await producer.send(chunk)
         chunk = []
+      }
+      for await (const row of closingRow(sent, to.source)) {
+        if (row.kind === 'record') chunk.push({ topic: to.topic, partition, key: null, value: row.value })
       }
       await producer.send(chunk)
       times.push(sent)
@@ -216,9 +250,9 @@ async function until(options: {
 function ingestedRows(worker: Worker, loaded: LoadedConfig, times: readonly (readonly number[])[]): Progress {
   const { topic } = loaded.config.sources[0]!
   return progressOf(
-    times.map(({ length: to }, partition) => ({
+    times.map(({ length }, partition) => ({
       runner: worker.pipeline.ingest().get(`${topic}/${partition}`)?.runner,
-      to,
+      to: length + closingRecords,
     })),
   )
 }
@@ -245,12 +279,17 @@ function ingestedCounts(worker: Worker, loaded: LoadedConfig, times: readonly (r
     const { counts, watermarkMs } = worker.pipeline.ingest().get(`${topic}/${partition}`)!.runner.task
     for (const outcome of ['accepted', 'late', 'skewed', 'rejected'] as const) sum[outcome] += counts[outcome]
     const openFromMs = Math.floor((watermarkMs ?? Number.NEGATIVE_INFINITY) / paneMs) * paneMs
+    sum.accepted -= closingRecords
     sum.openRows += rows.filter((timeMs) => timeMs >= openFromMs).length
   }
   return sum
 }
 
-async function rangesOf(kafka: Kafka, { config }: LoadedConfig, name: 'panes' | 'casefile' | 'dead-letters') {
+async function rangesOf(
+  kafka: Kafka,
+  { config }: LoadedConfig,
+  name: 'panes' | 'casefile' | 'measurements' | 'dead-letters',
+) {
   const topic = brokerTopic(name, config.topics.prefix)
   const ranges = (await withAdmin(kafka, (admin) => offsetRanges(admin, topic))) ?? []
   return ranges.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
@@ -262,6 +301,22 @@ async function readFindings(kafka: Kafka, loaded: LoadedConfig): Promise<Finding
     if (headers['ce_type'] === 'sentinel.finding.v1') found.push(finding.parse(decodeJson(value!)))
   })
   return found
+}
+
+/** Panes of every series in order of time; those without a row of it are left out. */
+async function readMeasured(kafka: Kafka, loaded: LoadedConfig): Promise<Map<string, MeasuredPane[]>> {
+  const measured = new Map<string, MeasuredPane[]>()
+  await readRanges(kafka, await rangesOf(kafka, loaded, 'measurements'), ({ value }) => {
+    const { entity, evaluationMs: endMs, features }: Measurement = measurement.parse(decodeJson(value!))
+    for (const { latest, verdicts } of features) {
+      if (latest.kind !== 'numeric' || latest.count === 0) continue
+      const panes = measured.get(seriesOf(entity)) ?? []
+      measured.set(seriesOf(entity), panes)
+      panes.push({ endMs, mean: latest.mean, verdicts })
+    }
+  })
+  for (const panes of measured.values()) panes.sort((a, b) => a.endMs - b.endMs)
+  return measured
 }
 
 /** Leaves nothing of the run on the broker or in the database. */

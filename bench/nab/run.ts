@@ -1,7 +1,8 @@
 /**
- * The Numenta Anomaly Benchmark, through Kafka: every series is sent as a metric, a worker judges it, findings are scored.
+ * The Numenta Anomaly Benchmark, through Kafka: every series is sent as a metric, a worker judges it, and what one of its
+ * detectors said of every row is scored, beside "a new extreme" of the same values.
  *
- *   npm run bench:nab -- --data FOLDER --scorer nab_score.py [--results FOLDER] [--config examples/nab.yaml]
+ *   npm run bench:nab -- --data FOLDER --scorer nab_score.py [--results FOLDER] [--config examples/nab.yaml] [--detector NAME]
  *
  * The data (https://github.com/numenta/NAB: `data/`, `combined_windows.json`, `profiles.json`) and a scorer, called as
  * `python3 SCORER RESULTS FOLDER --per-series`, are not part of the project: NAB_DATA and NAB_SCORER, or the flags, say
@@ -17,53 +18,60 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { provideServices } from '../../deploy/local/services.ts'
 import { packageFile } from '../../stream/cli/package-file.ts'
-import type { Finding } from '../../stream/contract/finding.ts'
+import { rangeNovelty } from '../../stream/detect/detectors/range-novelty.ts'
 import { type Judged, judge } from './judge.ts'
-import { bySeries, opens, scoreRows } from './scores.ts'
+import { newExtremes, opens, type PaneScores, scoreRows, statisticsOf } from './scores.ts'
 import { listSeries, readSeries } from './series.ts'
+import { profileTable, readScorer, seriesTable } from './table.ts'
 
 /**
- * Writes `<results>/<group>/<series>.csv` for every series, one without findings included.
+ * Writes `<results>/<group>/<series>.csv` for every series.
  *
- * @returns a line for each series: its rows, alarms, and findings that fell into no row's pane
+ * @returns rows by series, and how many rows lie in panes that were not judged: they score 0
  */
 export async function writeScores(options: {
   readonly data: string
   readonly results: string
-  readonly findings: Iterable<Finding>
+  readonly scores: (series: string) => PaneScores
   readonly paneMs: number
-}): Promise<string[]> {
-  const groups = bySeries(options.findings)
-  const lines: string[] = []
+}): Promise<{ readonly rows: ReadonlyMap<string, number>; readonly unjudged: number }> {
+  const counts = new Map<string, number>()
+  let sum = 0
   for (const series of await listSeries(options.data)) {
     const rows = await readSeries(series)
-    const scores = scoreRows(rows, groups.get(series.name) ?? [], options.paneMs)
+    const { csv, unjudged } = scoreRows(rows, options.scores(series.name), options.paneMs)
     const path = join(options.results, `${series.name}.csv`)
     await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, scores.csv)
-    const unplaced = scores.unplaced === 0 ? '' : `, ${scores.unplaced} findings in panes without a row`
-    lines.push(`${series.name}: ${rows.length} rows, ${scores.alarms} alarms${unplaced}`)
+    await writeFile(path, csv)
+    counts.set(series.name, rows.length)
+    sum += unjudged
   }
-  return lines
+  return { rows: counts, unjudged: sum }
 }
 
-/** Runs the scorer; its output goes where ours goes. @returns its exit code */
-export function score(options: {
-  readonly scorer: string
-  readonly results: string
-  readonly data: string
-}): Promise<number> {
+/** Runs the scorer. @returns what it printed; throws where it fails */
+function score(options: { readonly scorer: string; readonly results: string; readonly data: string }): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn('python3', [options.scorer, options.results, options.data, '--per-series'], {
-      stdio: 'inherit',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text
     })
     child.once('error', reject)
-    child.once('close', (code) => resolve(code ?? 1))
+    child.once('close', (code) => {
+      if (code === 0) resolve(output)
+      else reject(new Error(`${options.scorer} ended with ${code}: ${output}`))
+    })
   })
 }
 
 /** What became of the rows, a line each; @returns also whether every row was accepted, as it has to be */
-export function tell(judged: Judged): { readonly lines: readonly string[]; readonly isWhole: boolean } {
+export function tell(judged: Omit<Judged, 'measured'>): {
+  readonly lines: readonly string[]
+  readonly isWhole: boolean
+} {
   const { rows, accepted, late, skewed, rejected, deadLetters, openRows, findings } = judged
   const told = accepted + late + skewed + rejected
   const opening = findings.filter(opens).length
@@ -84,6 +92,7 @@ async function main(): Promise<number> {
       scorer: { type: 'string', default: process.env['NAB_SCORER'] ?? '' },
       config: { type: 'string', default: packageFile('examples/nab.yaml') },
       results: { type: 'string', default: '' },
+      detector: { type: 'string', default: rangeNovelty.name },
     },
   })
   for (const [what, path] of [
@@ -112,14 +121,28 @@ async function main(): Promise<number> {
       signal: stop.signal,
     })
     const results = values.results === '' ? await mkdtemp(join(tmpdir(), 'nab-')) : values.results
-    const { findings, paneMs } = judged
-    for (const line of await writeScores({ data: values.data, results, findings, paneMs })) console.log(line)
     const { lines, isWhole } = tell(judged)
     for (const line of lines) console.log(line)
-    console.log(`scores are in ${results}`)
-    const code = await score({ scorer: values.scorer, results, data: values.data })
-    if (!isWhole) console.error('failed: rows were rejected, or are missing')
-    return isWhole ? code : 1
+    const panesOf = (name: string) => judged.measured.get(name) ?? []
+    const { detector } = values
+    const contenders = [
+      { detector, scores: (name: string) => statisticsOf(panesOf(name), detector) },
+      { detector: 'new extreme', scores: (name: string) => newExtremes(panesOf(name)) },
+    ]
+    const scored = []
+    for (const contender of contenders) {
+      const into = join(results, contender.detector.replaceAll(' ', '-'))
+      const written = await writeScores({ ...contender, data: values.data, results: into, paneMs: judged.paneMs })
+      const read = readScorer(await score({ scorer: values.scorer, results: into, data: values.data }))
+      console.log(`${contender.detector}: scores in ${into}, ${written.unjudged} rows in panes that nobody judged`)
+      scored.push({ detector: contender.detector, ...read, ...written })
+    }
+    const [judging] = scored
+    for (const line of ['', ...profileTable(scored), '', ...seriesTable(judging!.series, judging!.rows)])
+      console.log(line)
+    const isScored = judging!.unjudged === 0 && judging!.profiles.length > 0
+    if (!isWhole || !isScored) console.error('failed: rows were rejected, are missing, or were not judged')
+    return isWhole && isScored ? 0 : 1
   } finally {
     await services.stop()
   }

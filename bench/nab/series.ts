@@ -17,6 +17,11 @@ export interface SeriesRow {
   readonly timeMs: number
 }
 
+/** The series that an entity stands for: `metric:<series>`. */
+export function seriesOf(entity: string): string {
+  return entity.replace(/^metric:/, '')
+}
+
 /** Every series under `<folder>/data`, in the order of their names. */
 export async function listSeries(folder: string): Promise<Series[]> {
   const data = join(folder, 'data')

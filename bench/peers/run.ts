@@ -13,8 +13,7 @@
  * of the category) are compared with what a plain loop counts. A difference ends the run, as do too few records.
  */
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -23,6 +22,7 @@ import { interleave, table } from '../harness/pairs.ts'
 import { countPlainly } from '../harness/plain-count.ts'
 import { freshPrefix } from '../harness/plan.ts'
 import { prefilled } from '../harness/prefilled.ts'
+import { benchCache, python } from '../harness/python.ts'
 import { deleteOwnTopics } from '../harness/topic.ts'
 import { comparePanes } from '../ingest/compare.ts'
 import { comparePeers } from './compare.ts'
@@ -35,29 +35,11 @@ const { values } = parseArgs({
   },
 })
 const records = Number(values.records)
-const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'sentinel-stream', 'bench')
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-
-/** @returns the interpreter of an environment that holds the peers' requirements */
-function python(): string {
-  const interpreter = join(cache, 'venv', 'bin', 'python')
-  if (!existsSync(interpreter)) {
-    mkdirSync(cache, { recursive: true })
-    execFileSync('python3', ['-m', 'venv', join(cache, 'venv')], { stdio: 'inherit' })
-  }
-  execFileSync(
-    interpreter,
-    ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '-r', here('requirements.txt')],
-    {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  )
-  return interpreter
-}
 
 /** @returns the class path of the compiled program and of Kafka Streams */
 function kafkaStreams(): string {
-  const folder = join(cache, 'kafka-streams')
+  const folder = join(benchCache, 'kafka-streams')
   const project = join(folder, 'project')
   cpSync(here('kafka-streams'), project, { recursive: true })
   const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies'
@@ -69,7 +51,7 @@ function kafkaStreams(): string {
 
 const { kafka, given } = await prefilled(records)
 const { given: givenShort } = await prefilled(Number(values['framework-records']))
-const interpreter = python()
+const interpreter = python({ name: 'venv', requirements: here('requirements.txt') })
 const classPath = kafkaStreams()
 type Given = typeof given
 const ingest = (from: Given, prefix: string): Command =>

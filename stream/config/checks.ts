@@ -3,7 +3,8 @@ import type { DetectConfig, RespondConfig, SourceConfig, VoteRule } from '../con
 import { entityKind } from '../contract/pane.ts'
 import { isReservedTenant, reservedTenantPrefix } from '../contract/tenant.ts'
 import { brokerTopic, type TopicName, topicNames } from '../contract/topics.ts'
-import { type AnyDetector, detectors } from '../detect/detectors/registry.ts'
+import { type AnyDetector, detectors, isTwoSample } from '../detect/detectors/registry.ts'
+import { ROWS } from '../detect/plan.ts'
 import { ownedTopics, topology } from '../topology.ts'
 import { durationText, jsonSchemaOf, listText } from './json-schema.ts'
 import { nearest } from './nearest.ts'
@@ -214,15 +215,23 @@ function checkVote(rule: VoteRule, path: readonly PropertyKey[], problems: Probl
       continue
     }
     groups.add(detector.group)
-    const categorical = detector.group === 'two-sample' && detector.input === 'categorical'
+    const categorical = detector.input === 'categorical'
+    const ofRows = detector.input === 'rows'
+    const named = Array.isArray(rule.features) ? rule.features : []
     if (categorical && rule.features === 'every numeric') {
       problems.push({ path: at, text: `"${name}" judges categories; allowed here: detectors of numbers` })
     }
     if (!categorical && rule.features === 'every categorical') {
       problems.push({ path: at, text: `"${name}" judges numbers; allowed here: detectors of categories` })
     }
-    if (detector.group === 'two-sample' && Array.isArray(rule.features) && rule.features.includes('volume')) {
+    if (isTwoSample(detector) && named.includes('volume')) {
       problems.push({ path: at, text: `"${name}" compares samples of rows; volume is judged by other detectors` })
+    }
+    if (ofRows !== named.includes(ROWS) || (ofRows && named.length > 1)) {
+      const text = ofRows
+        ? `"${name}" judges whole rows; allowed here: a vote of its own whose features are ["${ROWS}"]`
+        : `"${name}" judges one feature; allowed for "${ROWS}": detectors of whole rows`
+      problems.push({ path: at, text })
     }
   }
   if (groups.size > 0 && rule.quorum > groups.size) {

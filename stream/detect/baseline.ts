@@ -6,11 +6,15 @@
  * Kept for each slide are sums, not values: 7 numbers a feature, 37 slides by default, 2 KB.
  */
 import { type Moments, mergeMoments } from '../contract/moments.ts'
-import type { MomentBaseline, RateValue } from './detectors/detector.ts'
+import { overDispersionOf } from './beta-binomial.ts'
+import type { MomentBaseline, RateBaseline, RateValue } from './detectors/detector.ts'
 import type { MomentValue, RateValueOf } from './series.ts'
 
 /** Slides before the judged one that are not in the baseline yet. */
 export const LAG_SLIDES = 1
+
+/** Pairs of neighbours that an autocorrelation rests on at least: its standard error is then a tenth. */
+const PAIRS_MIN = 100
 
 /** What a slide gives to the baseline of one numeric series. */
 export interface MomentStat {
@@ -23,6 +27,13 @@ export interface MomentStat {
   readonly withinDegrees: number
   /** Sum of 1/rows over the values. */
   readonly inverseCounts: number
+  /**
+   * How the values follow one another: the sum of products of neighbouring deviations from `mean`, and those of the first
+   * value and of the last one. Absent in slides of before they were kept.
+   */
+  readonly following?: { readonly products: number; readonly first: number; readonly last: number }
+  /** What detectors of levels judge of the slide, by their names; absent where there are none. */
+  readonly levels?: Readonly<Record<string, number>>
 }
 
 export interface RateStat extends RateValue {
@@ -41,7 +52,35 @@ export function momentStat(values: readonly MomentValue[], endMs: number): Momen
     withinDegrees += value.count - 1
     inverseCounts += 1 / value.count
   }
-  return { endMs, values: values.length, mean: means.mean, betweenM2: means.m2, withinM2, withinDegrees, inverseCounts }
+  const { mean, m2: betweenM2 } = means
+  const following = followingOf(values.map((value) => value.mean - mean))
+  return { endMs, values: values.length, mean, betweenM2, withinM2, withinDegrees, inverseCounts, following }
+}
+
+function followingOf(deviations: readonly number[]): NonNullable<MomentStat['following']> {
+  let products = 0
+  for (let index = 1; index < deviations.length; index++) products += deviations[index]! * deviations[index - 1]!
+  return { products, first: deviations[0]!, last: deviations.at(-1)! }
+}
+
+/**
+ * First-order autocorrelation of the values of a series about their common mean, of neighbours within a slide.
+ *
+ * @returns within [-1, 1]; 0 where there are too few neighbours to say, and for a constant. O(slides)
+ */
+export function autocorrelation(stats: readonly MomentStat[]): number {
+  const { panes, mean, betweenM2 } = momentBaseline(stats)
+  let products = 0
+  let pairs = 0
+  for (const stat of stats) {
+    if (stat.following === undefined || stat.values < 2) continue
+    const shift = stat.mean - mean
+    const { first, last } = stat.following
+    products += stat.following.products - shift * (first + last) + (stat.values - 1) * shift * shift
+    pairs += stat.values - 1
+  }
+  if (pairs < PAIRS_MIN || betweenM2 === 0) return 0
+  return Math.max(-1, Math.min(1, (products / pairs) * (panes / betweenM2)))
 }
 
 export function rateStat(values: readonly RateValueOf[], endMs: number): RateStat | null {
@@ -102,12 +141,12 @@ export function momentBaseline(stats: readonly MomentStat[]): MomentBaseline {
   }
 }
 
-export function rateBaseline(stats: readonly RateStat[]): RateValue {
+export function rateBaseline(stats: readonly RateStat[]): RateBaseline {
   let hits = 0
   let trials = 0
   for (const stat of stats) {
     hits += stat.hits
     trials += stat.trials
   }
-  return { hits, trials }
+  return { hits, trials, overDispersion: overDispersionOf(stats) }
 }

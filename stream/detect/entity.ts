@@ -11,9 +11,9 @@ import type { FeatureMeasurement, Finding, Measurement, Vote } from '../contract
 import { idOf } from '../contract/id.ts'
 import type { EntityKind, Pane } from '../contract/pane.ts'
 import type { VerdictStatus } from '../contract/verdict.ts'
-import { type FeatureState, FeatureTrack, initialFeature, type SeriesStat } from './feature.ts'
+import { type FeatureState, FeatureTrack, initialFeature, type SeriesStat, standsOut } from './feature.ts'
 import { mergeSlide, type Scale, type SlideSummary } from './merge.ts'
-import type { FeaturePlan, FeatureType, Plan } from './plan.ts'
+import { type FeaturePlan, type FeatureType, type Plan, ROWS } from './plan.ts'
 import type { LearningSlide, Reference } from './reference.ts'
 import { learningSlidesMax, learnReference } from './reference.ts'
 import { SlideFeatures } from './rollup.ts'
@@ -197,12 +197,21 @@ export class Entity {
     for (const { feature } of summary.numeric) this.#discover(feature, 'numeric')
     for (const { feature } of summary.categorical) this.#discover(feature, 'categorical')
     for (const { feature } of summary.rates) this.#discover(feature, 'rate')
+    if (summary.sample.rows.length > 0 && this.#plan.featurePlan(kind, ROWS, 'rows').rules.length > 0) {
+      this.#discover(ROWS, 'rows')
+    }
     this.#window.push(summary)
 
     const window = this.#window.rows()
     const isWhole = endMs > this.state.firstSlideMs
-    const at = { slide, window, paneMs: this.state.paneMs, isWhole }
-    const judged = this.#ordered.map((track) => ({ track, ...track.judge(at) }))
+    const windowSlides = this.#window.filledSlides
+    const at = { slide, window, windowSlides, paneMs: this.state.paneMs, isWhole }
+    let isSuspicious = false
+    const judged = this.#ordered.map((track) => {
+      const { verdicts, stat } = track.judge({ ...at, isSuspicious })
+      isSuspicious ||= verdicts.some(({ verdict }) => standsOut(verdict))
+      return { track, verdicts, stat }
+    })
     const votes = judged.flatMap(({ track, verdicts }) => this.#holdVotes(track, verdicts, endMs))
     const changes = this.#keep(summary, judged, votes)
     const measurement = this.#measure(judged, votes, options)
@@ -214,9 +223,11 @@ export class Entity {
     const featurePlan = this.#plan.featurePlan(kind, state.feature, state.type)
     const track = new FeatureTrack(this.#plan, featurePlan, this.#plan.minRows(kind), state)
     this.#tracks.set(featureKey(state.feature, state.type), track)
-    this.#ordered = [...this.#tracks.values()].sort(
-      (a, b) => compareCodeUnits(a.state.feature, b.state.feature) || compareCodeUnits(a.state.type, b.state.type),
-    )
+    this.#ordered = [...this.#tracks.values()].sort(({ state: a }, { state: b }) => {
+      // whole rows come last: what tests them at some cost does so only where one of the others stands out
+      const byCost = Number(a.type === 'rows') - Number(b.type === 'rows')
+      return byCost || compareCodeUnits(a.feature, b.feature) || compareCodeUnits(a.type, b.type)
+    })
   }
 
   #discover(feature: string, type: FeatureType): void {

@@ -1,5 +1,6 @@
 /** One feature of an entity: its judged series, its baseline, its running statistics, and how it stands at a slide's end. */
 import { canonicalJson } from '../contract/encoding.ts'
+import { emptyHistogram } from '../contract/histogram.ts'
 import { statusRank, type Verdict } from '../contract/verdict.ts'
 import {
   Baseline,
@@ -10,14 +11,18 @@ import {
   rateBaseline,
   rateStat,
 } from './baseline.ts'
+import type { SlideRows } from './detectors/detector.ts'
+import { type AnySequential, type AnySeries, type AnyTwoSample, isTwoSample } from './detectors/registry.ts'
+import { errorsOf } from './errors-in-order.ts'
 import type { Slide } from './merge.ts'
 import type { Chosen, FeaturePlan, FeatureType, Plan } from './plan.ts'
-import { type FeatureReference, type Learner, standardise } from './reference.ts'
+import { type FeatureReference, type Learner, standardise, whiten } from './reference.ts'
 import { FeatureSample, type Rows } from './sample.ts'
 import { insufficient } from './score.ts'
 import { type MomentValue, mergeMomentPoints, mergeRatePoints, onsetWithin, type RateValueOf } from './series.ts'
 import { expectedInPane, heldToFloor, volumeStat, volumeValue } from './volume.ts'
 import { type StandingVerdict, worseOf } from './vote.ts'
+import { freezeReference, judgeWindow } from './window-comparison.ts'
 
 /** A verdict over one value, with the value's time. */
 interface DatedVerdict {
@@ -46,7 +51,14 @@ export interface FeatureState {
   open: MomentValue | RateValueOf | null
   /** Once there is a reference. */
   referenceId: string | null
+  /** The last value that running statistics took, standardised; absent before there was one. */
+  previous?: number
   detectors: Record<string, DetectorState>
+}
+
+/** What a value says beyond what the one before it foretold. */
+interface Innovation extends Pick<MomentValue, 'endMs' | 'panes'> {
+  readonly value: number
 }
 
 /** What a feature gives to the baseline of later slides. */
@@ -57,7 +69,11 @@ export interface JudgedSlide {
   readonly slide: Slide
   /** Sampled rows of the window that ends with it. */
   readonly window: Rows
+  /** Slides of the window that have rows. */
+  readonly windowSlides: number
   readonly paneMs: number
+  /** Some feature of the entity that was judged before this one stands at warning or worse. */
+  readonly isSuspicious: boolean
   /** Whether the entity was there before this slide: the first one is cut, so its volume says nothing. */
   readonly isWhole: boolean
 }
@@ -98,17 +114,14 @@ export class FeatureTrack {
     this.state.detectors = Object.fromEntries(
       kept.flatMap((name) => (this.state.detectors[name] === undefined ? [] : [[name, this.state.detectors[name]]])),
     )
-    if (anew.some(({ detector }) => detector.group === 'two-sample' && this.#freezes(detector.input))) {
+    if (anew.some(({ detector }) => isTwoSample(detector) && detector.input === this.state.type)) {
       this.#reference = null
       this.state.referenceId = null
+      delete this.state.previous
     }
     this.#plan = plan
     this.#featurePlan = featurePlan
     this.#minRows = minRows
-  }
-
-  #freezes(input: 'numeric' | 'categorical'): boolean {
-    return this.state.type === input
   }
 
   /** Ends of the slides that its baseline still needs. */
@@ -132,11 +145,7 @@ export class FeatureTrack {
       freeze: (sample) => {
         const frozen: Record<string, unknown> = {}
         for (const { name, detector, config } of this.featurePlan.detectors) {
-          if (detector.group !== 'two-sample') continue
-          frozen[name] =
-            detector.input === 'numeric'
-              ? detector.freeze(sample.numeric(), config)
-              : detector.freeze(sample.categorical(), config)
+          if (isTwoSample(detector)) frozen[name] = freezeReference(detector, sample, config)
         }
         return frozen
       },
@@ -152,11 +161,19 @@ export class FeatureTrack {
   judge(at: JudgedSlide): { verdicts: readonly StandingVerdict[]; stat: SeriesStat | null } {
     const { endMs } = at.slide.summary
     const stat = this.#judgeValues(at)
-    const window = new FeatureSample(at.window, this.state.feature)
-    const verdicts = this.featurePlan.detectors.map((chosen): StandingVerdict => {
+    const dependence = this.#reference?.dependence ?? null
+    const window = new FeatureSample(at.window, this.state.feature, { dependence, slides: at.windowSlides })
+    const judge = (chosen: Chosen): StandingVerdict => {
       const { group } = chosen.detector
-      if (group === 'two-sample') return this.#judgeWindow(chosen, window, endMs)
+      if (isTwoSample(chosen.detector)) return this.#judgeWindow(chosen, chosen.detector, { window, endMs })
       return { group, ...this.#standing(chosen, endMs) }
+    }
+    const cheap = this.featurePlan.detectors.filter((chosen) => !isCostly(chosen))
+    const judged = new Map(cheap.map((chosen) => [chosen, judge(chosen)]))
+    const isSuspicious = at.isSuspicious || [...judged.values()].some(({ verdict }) => standsOut(verdict))
+    const verdicts = this.featurePlan.detectors.map((chosen) => {
+      const unasked = { group: chosen.detector.group, verdict: abstention(chosen, 0), onsetMs: null, judgedMs: endMs }
+      return judged.get(chosen) ?? (isSuspicious ? judge(chosen) : unasked)
     })
     return { verdicts, stat }
   }
@@ -167,7 +184,7 @@ export class FeatureTrack {
    * what stands of an earlier slide is dated by that slide.
    */
   #standing(chosen: Chosen, evaluationMs: number): Omit<StandingVerdict, 'group'> {
-    const { latest, alarm } = this.#detectorState(chosen)
+    const { latest, alarm } = this.#detectorState(chosen.name)
     if (alarm !== null && evaluationMs - alarm.endMs < this.#plan.holdMs) {
       return { verdict: alarm.verdict, onsetMs: alarm.onsetMs, judgedMs: evaluationMs }
     }
@@ -179,21 +196,20 @@ export class FeatureTrack {
     return { verdict: abstention(chosen, 0), onsetMs: null, judgedMs: evaluationMs }
   }
 
-  #judgeWindow(chosen: Chosen, window: FeatureSample, endMs: number): StandingVerdict {
-    const { detector, name, config } = chosen
-    if (detector.group !== 'two-sample') throw new TypeError(`${name} does not judge windows`)
+  #judgeWindow(
+    { name, config, threshold }: Chosen,
+    detector: AnyTwoSample,
+    at: { window: FeatureSample; endMs: number },
+  ): StandingVerdict {
+    const { group } = detector
     const frozen = this.#reference?.frozen[name]
     if (frozen === undefined) {
-      return { group: 'two-sample', verdict: abstention(chosen, 0), onsetMs: null, judgedMs: endMs }
+      return { group, verdict: abstention({ name, threshold }, 0), onsetMs: null, judgedMs: at.endMs }
     }
-    const verdict = checked(
-      detector.input === 'numeric'
-        ? detector.judge(frozen, window.numeric(), config)
-        : detector.judge(frozen, window.categorical(), config),
-    )
-    const state = this.#detectorState(chosen)
-    state.onsetMs = standsOut(verdict) ? (state.onsetMs ?? endMs) : null
-    return { group: 'two-sample', verdict, onsetMs: state.onsetMs, judgedMs: endMs }
+    const verdict = checked(judgeWindow(detector, frozen, at.window, config))
+    const state = this.#detectorState(name)
+    state.onsetMs = standsOut(verdict) ? (state.onsetMs ?? at.endMs) : null
+    return { group, verdict, onsetMs: state.onsetMs, judgedMs: at.endMs }
   }
 
   #judgeValues(at: JudgedSlide): SeriesStat | null {
@@ -202,6 +218,7 @@ export class FeatureTrack {
     const { summary, numericPoints, ratePoints } = at.slide
     switch (type) {
       case 'categorical':
+      case 'rows':
         return null
       case 'rate': {
         const merged = mergeRatePoints(this.state.open as RateValueOf | null, ratePoints.get(feature) ?? [], merging)
@@ -210,27 +227,22 @@ export class FeatureTrack {
         return rateStat(merged.values, summary.endMs)
       }
       case 'numeric': {
-        const merged = mergeMomentPoints(
-          this.state.open as MomentValue | null,
-          numericPoints.get(feature) ?? [],
-          merging,
-        )
+        const points = numericPoints.get(feature) ?? []
+        const merged = mergeMomentPoints(this.state.open as MomentValue | null, points, merging)
         this.state.open = merged.open
         this.#judgeMoments(merged.values, at)
-        return momentStat(merged.values, summary.endMs)
+        const levels = this.#judgeLevels(rowsOfSlide(at.slide, feature, merged.values), summary.endMs)
+        return withLevels(momentStat(merged.values, summary.endMs), levels)
       }
       case 'volume': {
         if (!at.isWhole) return null
         const { endMs, count } = summary
-        const value = volumeValue({
-          endMs,
-          count,
-          slideMs: this.#plan.slideMs,
-          paneMs: at.paneMs,
-          panes: at.slide.panes,
-        })
+        const { slideMs } = this.#plan
+        const value = volumeValue({ endMs, count, slideMs, paneMs: at.paneMs, panes: at.slide.panes })
         this.#judgeMoments([value], at)
-        return volumeStat(value)
+        const counted = { count: Number.POSITIVE_INFINITY, mean: value.mean, histogram: emptyHistogram }
+        const levels = this.#judgeLevels(counted, endMs)
+        return withLevels(volumeStat(value), levels)
       }
     }
   }
@@ -241,7 +253,8 @@ export class FeatureTrack {
     const level = baseline.trials > 0 ? baseline.hits / baseline.trials : 0
     for (const chosen of this.featurePlan.detectors) {
       const { detector, config } = chosen
-      if (detector.group !== 'anomaly' || detector.input !== 'rate') continue
+      if (detector.input === 'errors') this.#followErrors(chosen, detector, values)
+      if (detector.input !== 'rate') continue
       this.#follow(chosen, values, (value) => ({
         verdict: detector.judge(baseline, { hits: value.hits, trials: value.trials }, config),
         onsetMs: () => onsetWithin(value.panes, level, value.hits / value.trials - level),
@@ -252,10 +265,12 @@ export class FeatureTrack {
   #judgeMoments(values: readonly MomentValue[], at: JudgedSlide): void {
     if (values.length === 0) return
     const baseline = momentBaseline(this.#moments.against(at.slide.summary.endMs))
+    const innovations = this.#innovationsOf(values)
     for (const chosen of this.featurePlan.detectors) {
       const { detector, config } = chosen
-      if (detector.group === 'sequential') this.#followRunning(chosen, values)
-      if (detector.group !== 'anomaly' || detector.input !== 'moments') continue
+      if (detector.input === 'values' && innovations !== null) this.#followValues(chosen, detector, innovations)
+      if (detector.input === 'series') this.#followSeries(chosen, detector, values)
+      if (detector.input !== 'moments') continue
       this.#follow(chosen, values, (value) => {
         const verdict = detector.judge(baseline, { count: value.count, mean: value.mean, m2: value.m2 }, config)
         if (this.state.type !== 'volume') {
@@ -272,16 +287,73 @@ export class FeatureTrack {
     }
   }
 
-  #followRunning(chosen: Chosen, values: readonly MomentValue[]): void {
-    const { detector, config } = chosen
+  /** Judges the level of a slide, once for each detector that has one. */
+  #judgeLevels(rows: SlideRows, endMs: number): Record<string, number> | null {
+    const levels: Record<string, number> = {}
+    for (const chosen of this.featurePlan.detectors) {
+      const { detector, name, config } = chosen
+      if (detector.input !== 'levels' || rows.count === 0) continue
+      const level = detector.levelOf(rows, config)
+      if (level === null) continue
+      levels[name] = level
+      const before = this.#moments.against(endMs).flatMap((stat) => stat.levels?.[name] ?? [])
+      const baseline = Float64Array.from(before).sort()
+      const onsetMs = (): number => endMs
+      this.#follow(chosen, [{ endMs }], () => ({ verdict: detector.judge(baseline, level, config), onsetMs }))
+    }
+    return Object.keys(levels).length > 0 ? levels : null
+  }
+
+  /** Values as running statistics take them; null before there is a reference to standardise by, and where none does. */
+  #innovationsOf(values: readonly MomentValue[]): readonly Innovation[] | null {
     const standard = this.#reference?.standard ?? null
-    if (detector.group !== 'sequential' || standard === null) return
-    const state = this.#detectorState(chosen)
-    this.#follow(chosen, values, (value) => {
-      state.running ??= detector.initial(config)
-      const verdict = detector.update(state.running, standardise(value.mean, standard), config)
-      return { verdict, onsetMs: () => value.panes[0]![0] }
+    if (standard === null || !this.featurePlan.detectors.some(({ detector }) => detector.input === 'values'))
+      return null
+    return values.map(({ endMs, mean, panes }) => {
+      const standardised = standardise(mean, standard)
+      const value = whiten(standardised, this.state.previous ?? null, standard)
+      this.state.previous = standardised
+      return { endMs, panes, value }
     })
+  }
+
+  #followValues(chosen: Chosen, detector: AnySequential, innovations: readonly Innovation[]): void {
+    this.#followRunning(chosen, innovations, (state, { value }) => {
+      state.running ??= detector.initial(chosen.config)
+      return detector.update(state.running, value, chosen.config)
+    })
+  }
+
+  #followSeries(chosen: Chosen, detector: AnySeries, values: readonly MomentValue[]): void {
+    const state = this.#detectorState(chosen.name)
+    this.#follow(chosen, values, ({ endMs, mean, panes }) => {
+      state.running ??= detector.initial(chosen.config)
+      return {
+        verdict: detector.update(state.running, { endMs, value: mean }, chosen.config),
+        onsetMs: () => panes[0]![0],
+      }
+    })
+  }
+
+  #followErrors(chosen: Chosen, detector: AnySequential, values: readonly RateValueOf[]): void {
+    this.#followRunning(chosen, values, (state, value) => {
+      state.running ??= detector.initial(chosen.config)
+      let worst: Verdict | null = null
+      for (const error of errorsOf(value)) {
+        const verdict = detector.update(state.running, error, chosen.config)
+        if (worst === null || worseOf({ verdict: worst }, { verdict }).verdict === verdict) worst = verdict
+      }
+      return worst ?? abstention(chosen, 0)
+    })
+  }
+
+  #followRunning<Value extends Pick<MomentValue, 'endMs' | 'panes'>>(
+    chosen: Chosen,
+    values: readonly Value[],
+    update: (state: DetectorState, value: Value) => Verdict,
+  ): void {
+    const state = this.#detectorState(chosen.name)
+    this.#follow(chosen, values, (value) => ({ verdict: update(state, value), onsetMs: () => value.panes[0]![0] }))
     // A run of the statistic is dated by its first value; an alarm keeps that date when the statistic starts anew.
     if (state.latest?.verdict.status === 'drift') state.alarm = state.latest
   }
@@ -295,7 +367,7 @@ export class FeatureTrack {
     values: readonly Value[],
     judge: (value: Value) => { verdict: Verdict; onsetMs: () => number },
   ): void {
-    const state = this.#detectorState(chosen)
+    const state = this.#detectorState(chosen.name)
     let worst: DatedVerdict | null = null
     let firstOnsetMs: number | null = null
     for (const value of values) {
@@ -310,10 +382,10 @@ export class FeatureTrack {
     if (worst !== null) state.latest = worst
   }
 
-  #detectorState(chosen: Chosen): DetectorState {
+  #detectorState(name: string): DetectorState {
     const { detectors } = this.state
-    detectors[chosen.name] ??= { running: null, onsetMs: null, latest: null, alarm: null }
-    return detectors[chosen.name]!
+    detectors[name] ??= { running: null, onsetMs: null, latest: null, alarm: null }
+    return detectors[name]!
   }
 }
 
@@ -321,9 +393,24 @@ export function initialFeature(feature: string, type: FeatureType): FeatureState
   return { feature, type, open: null, referenceId: null, detectors: {} }
 }
 
-const standsOut = (verdict: Verdict): boolean => statusRank[verdict.status] >= statusRank.warning
+/** What a slide completed of a feature: the mean of its values, on their scale, and the histogram of its rows. */
+function rowsOfSlide(slide: Slide, feature: string, values: readonly MomentValue[]): SlideRows {
+  const summed = slide.summary.numeric.find((each) => each.feature === feature)
+  const count = values.reduce((sum, value) => sum + value.count, 0)
+  if (summed === undefined || count === 0) return { count: 0, mean: 0, histogram: emptyHistogram }
+  const mean = values.reduce((sum, value) => sum + (value.count / count) * value.mean, 0)
+  return { count, mean, histogram: summed.histogram }
+}
 
-function abstention({ name, threshold }: Chosen, sampleCount: number): Verdict {
+function withLevels(stat: MomentStat | null, levels: Record<string, number> | null): MomentStat | null {
+  return stat === null || levels === null ? stat : { ...stat, levels }
+}
+
+const isCostly = ({ detector }: Chosen): boolean => isTwoSample(detector) && detector.isCostly === true
+
+export const standsOut = (verdict: Verdict): boolean => statusRank[verdict.status] >= statusRank.warning
+
+function abstention({ name, threshold }: Pick<Chosen, 'name' | 'threshold'>, sampleCount: number): Verdict {
   return insufficient({ detector: name, threshold, sampleCount })
 }
 

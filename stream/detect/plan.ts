@@ -4,10 +4,16 @@ import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Problem } from '../contract/finding.ts'
 import type { EntityKind } from '../contract/pane.ts'
 import { SentinelError } from '../errors.ts'
-import { type AnyDetector, detectors } from './detectors/registry.ts'
+import { type AnyDetector, detectors, isTwoSample } from './detectors/registry.ts'
 
-/** What kind of series a feature is. `volume` is the one that every entity has: how many rows came. */
-export type FeatureType = 'numeric' | 'categorical' | 'rate' | 'volume'
+/**
+ * What kind of series a feature is. `volume` is the one that every entity has: how many rows came. `rows` is what an
+ * entity has where a vote asks for it: its whole rows, all numeric features of each together.
+ */
+export type FeatureType = 'numeric' | 'categorical' | 'rate' | 'volume' | 'rows'
+
+/** The feature that detectors of whole rows judge, by the name that votes and verdicts use. */
+export const ROWS = '(rows)'
 
 /** A detector with its options. */
 export interface Chosen {
@@ -91,7 +97,7 @@ export function compilePlan(config: DetectConfig): Plan {
   const featurePlans = new Map<string, FeaturePlan>()
   const rowKinds = new Set(
     (['service', 'model', 'metric', 'text'] as const).filter((kind) =>
-      rules[kind].some((rule) => rule.detectors.some(({ detector }) => detector.group === 'two-sample')),
+      rules[kind].some((rule) => rule.detectors.some(({ detector }) => isTwoSample(detector))),
     ),
   )
   return {
@@ -180,7 +186,7 @@ function planFeature(rules: readonly Rule[], feature: string, type: FeatureType)
   return {
     detectors: inOrder,
     rules: held,
-    needsReference: inOrder.some(({ detector }) => detector.group !== 'anomaly'),
+    needsReference: inOrder.some(({ detector }) => isTwoSample(detector) || detector.input === 'values'),
   }
 }
 
@@ -191,13 +197,19 @@ function isHeldOver(rule: Rule, feature: string, type: FeatureType): boolean {
 }
 
 /** A rate has no two-sample test here, and the rows of a volume are all there is of it. */
-function fits(detector: AnyDetector, type: FeatureType): boolean {
-  switch (detector.group) {
-    case 'two-sample':
-      return detector.input === type
-    case 'sequential':
+function fits({ input }: AnyDetector, type: FeatureType): boolean {
+  switch (input) {
+    case 'numeric':
+    case 'categorical':
+    case 'rows':
+      return input === type
+    case 'rate':
+    case 'errors':
+      return type === 'rate'
+    case 'values':
+    case 'moments':
+    case 'levels':
+    case 'series':
       return type === 'numeric' || type === 'volume'
-    case 'anomaly':
-      return detector.input === 'rate' ? type === 'rate' : type === 'numeric' || type === 'volume'
   }
 }

@@ -9,7 +9,8 @@
  */
 import { idOf } from '../contract/id.ts'
 import type { MomentStat } from './baseline.ts'
-import { momentBaseline } from './baseline.ts'
+import { autocorrelation, momentBaseline } from './baseline.ts'
+import { categoricalDependence, type Dependence, numericDependence, strongest } from './effective-size.ts'
 import type { FeatureType, Plan } from './plan.ts'
 import { FeatureSample, mergeStrata, type Rows } from './sample.ts'
 
@@ -25,6 +26,8 @@ export interface LearningSlide {
 export interface Standard {
   readonly mean: number
   readonly sd: number
+  /** Autocorrelation of neighbouring values, [0, 0.95]; absent in references of before it was kept, which is 0. */
+  readonly autocorrelation?: number
 }
 
 /** What is frozen for one feature. */
@@ -35,6 +38,8 @@ export interface FeatureReference {
   readonly frozen: Readonly<Record<string, unknown>>
   /** null: no series of values, or too few of them. */
   readonly standard: Standard | null
+  /** How rows of a window depend on one another; null where they do not. */
+  readonly dependence: Dependence | null
 }
 
 /** A learned reference, of all features that became ready at one slide. */
@@ -68,6 +73,7 @@ export function learningSlidesMax(plan: Plan): number {
 }
 
 function holds(slide: LearningSlide, learner: Learner): boolean {
+  if (learner.type === 'rows') return slide.sample.rows.length > 0
   if (learner.type === 'categorical') {
     return slide.sample.rows.length > 0 && slide.sample.categorical.includes(learner.feature)
   }
@@ -109,24 +115,47 @@ export function learnReference(
   const sample = sampleOf(slides)
   const features = ready.map(({ learner, kept }) => {
     const rows = kept === slides ? sample : sampleOf(kept)
-    return {
-      feature: learner.feature,
-      type: learner.type,
-      frozen: learner.freeze(new FeatureSample(rows, learner.feature)),
-      standard: standardOf(kept, learner),
-    }
+    const { feature, type } = learner
+    const dependence = dependenceOf(kept, learner)
+    const filled = kept.filter((slide) => slide.sample.rows.length > 0).length
+    const frozen = learner.freeze(new FeatureSample(rows, feature, { dependence, slides: filled }))
+    return { feature, type, frozen, standard: standardOf(kept, learner), dependence }
   })
   const names = features.map(({ feature, type }) => `${type}/${feature}`)
   return { id: idOf('reference', ...lineage, fromMs, toMs, ...names), fromMs, toMs, sample, features }
 }
 
-function standardOf(slides: readonly LearningSlide[], learner: Learner): Standard | null {
-  const stats = slides.flatMap((slide) =>
-    slide.stats.filter(({ feature, type }) => feature === learner.feature && type === learner.type),
+/** Of rows that are judged together it is that of the column that depends most. */
+function dependenceOf(slides: readonly LearningSlide[], { feature, type }: Learner): Dependence | null {
+  switch (type) {
+    case 'numeric':
+      return numericDependence(statsOf(slides, { feature, type }))
+    case 'categorical':
+      return categoricalDependence(slides.map(({ sample }) => new FeatureSample(sample, feature).categorical().counts))
+    case 'rows': {
+      const columns = [...new Set(slides.flatMap(({ sample }) => sample.numeric))]
+      return strongest(
+        columns.map((column) => numericDependence(statsOf(slides, { feature: column, type: 'numeric' }))),
+      )
+    }
+    case 'rate':
+    case 'volume':
+      return null
+  }
+}
+
+function statsOf(slides: readonly LearningSlide[], of: Pick<Learner, 'feature' | 'type'>): MomentStat[] {
+  return slides.flatMap(({ stats }) =>
+    stats.filter(({ feature, type }) => feature === of.feature && type === of.type).map(({ stat }) => stat),
   )
-  const { panes, mean, betweenM2 } = momentBaseline(stats.map(({ stat }) => stat))
+}
+
+function standardOf(slides: readonly LearningSlide[], learner: Learner): Standard | null {
+  const stats = statsOf(slides, learner)
+  const { panes, mean, betweenM2 } = momentBaseline(stats)
   if (panes < STANDARD_VALUES_MIN) return null
-  return { mean, sd: Math.sqrt(betweenM2 / (panes - 1)) }
+  const sd = Math.sqrt(betweenM2 / (panes - 1))
+  return { mean, sd, autocorrelation: Math.max(0, Math.min(AUTOCORRELATION_MAX, autocorrelation(stats))) }
 }
 
 /**
@@ -160,6 +189,11 @@ function median(values: number[]): number {
 
 /** Clip of standardised values: one wild value does not decide a running statistic. */
 const CLIP = 6
+/**
+ * Beyond it a series is taken for one of .95: what whitening leaves of a shift is (1 - φ) / sqrt(1 - φ²), which is a sixth
+ * there. A negative one is left alone: it makes alarms rarer, not more frequent.
+ */
+const AUTOCORRELATION_MAX = 0.95
 /** A constant reference has an sd of 0: below this share of its mean a difference is one of rounding. */
 const RELATIVE_SD_MIN = 1e-9
 
@@ -169,4 +203,14 @@ export function standardise(mean: number, standard: Standard): number {
   if (difference === 0) return 0
   const sd = Math.max(standard.sd, RELATIVE_SD_MIN * Math.abs(standard.mean))
   return Math.max(-CLIP, Math.min(CLIP, difference / sd))
+}
+
+/**
+ * A standardised value without what the one before it foretold, within ±6: the innovation of an AR(1), of variance 1.
+ *
+ * @param before the standardised value before it; null for the first
+ */
+export function whiten(value: number, before: number | null, { autocorrelation: phi = 0 }: Standard): number {
+  if (before === null || phi === 0) return value
+  return Math.max(-CLIP, Math.min(CLIP, (value - phi * before) / Math.sqrt(1 - phi * phi)))
 }

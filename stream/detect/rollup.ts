@@ -79,6 +79,7 @@ export class SlideFeatures {
       case 'rate':
         return rateRollUp(this.#rates.get(feature))
       case 'volume':
+      case 'rows':
         return { kind: 'volume', count: this.count, panes }
     }
   }

@@ -4,7 +4,8 @@
  */
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { RowSample } from '../contract/pane.ts'
-import type { CategoricalSample, NumericSample } from './detectors/detector.ts'
+import type { CategoricalSample, NumericSample, RowsSample } from './detectors/detector.ts'
+import { type Dependence, effectiveSize } from './effective-size.ts'
 
 export type Row = RowSample['rows'][number]
 /** Rows of `[hash, …numeric, …categorical]`, ascending by hash. */
@@ -109,32 +110,76 @@ export function categoricalColumn(sample: Rows, feature: string): ReadonlyMap<st
   return new Map([...counts].sort(([a], [b]) => compareCodeUnits(a, b)))
 }
 
+/** Share of rows that a column has to have a number in to be judged with the others: a row that lacks one is left out. */
+const COLUMN_SHARE_MIN = 0.9
+
+/** Numeric columns that most rows have a number in. */
+function jointColumns(sample: Rows): string[] {
+  return sample.numeric.filter((_, index) => {
+    const filled = sample.rows.filter((row) => typeof row[1 + index] === 'number').length
+    return filled > 0 && filled >= COLUMN_SHARE_MIN * sample.rows.length
+  })
+}
+
+/** Rows that hold a number in each of `columns`, in the order of the sample. */
+function joinedRows(sample: Rows, columns: readonly string[]): Omit<RowsSample, 'effectiveSize'> {
+  const at = columns.map((name) => 1 + sample.numeric.indexOf(name))
+  const values = new Float64Array(sample.rows.length * columns.length)
+  let rows = 0
+  if (!at.includes(0)) {
+    for (const row of sample.rows) {
+      if (!at.every((index) => typeof row[index] === 'number')) continue
+      for (const [column, index] of at.entries()) values[rows * columns.length + column] = row[index] as number
+      rows++
+    }
+  }
+  return { columns, values: values.subarray(0, rows * columns.length), rows }
+}
+
+/** The slides that a sample is of: how its rows depend on one another, and how many slides have any. */
+export interface SampledSlides {
+  readonly dependence: Dependence | null
+  readonly slides: number
+}
+
 /** One column of a sample as detectors take it: made when the first of them asks, sorted once for all of them. */
 export class FeatureSample {
   readonly #rows: Rows
   readonly #feature: string
+  readonly #of: SampledSlides
   #numeric: NumericSample | null = null
   #categorical: CategoricalSample | null = null
 
-  constructor(rows: Rows, feature: string) {
+  constructor(rows: Rows, feature: string, of: SampledSlides = { dependence: null, slides: 0 }) {
     this.#rows = rows
     this.#feature = feature
+    this.#of = of
+  }
+
+  #effectiveSize(rows: number): number {
+    return effectiveSize(this.#of.dependence, { rows, slides: this.#of.slides })
   }
 
   numeric(): NumericSample {
     if (this.#numeric === null) {
       const values = numericColumn(this.#rows, this.#feature)
-      this.#numeric = { values, effectiveSize: values.length }
+      this.#numeric = { values, effectiveSize: this.#effectiveSize(values.length) }
     }
     return this.#numeric
+  }
+
+  /** Whole rows: in the columns given, or in those that most rows have a number in. */
+  joined(columns?: readonly string[]): RowsSample {
+    const joined = joinedRows(this.#rows, columns ?? jointColumns(this.#rows))
+    return { ...joined, effectiveSize: this.#effectiveSize(joined.rows) }
   }
 
   categorical(): CategoricalSample {
     if (this.#categorical === null) {
       const counts = categoricalColumn(this.#rows, this.#feature)
-      let effectiveSize = 0
-      for (const count of counts.values()) effectiveSize += count
-      this.#categorical = { counts, effectiveSize }
+      let rows = 0
+      for (const count of counts.values()) rows += count
+      this.#categorical = { counts, effectiveSize: this.#effectiveSize(rows) }
     }
     return this.#categorical
   }

@@ -27,5 +27,8 @@ export function statusOf(judged: { score: number; effect: number }, levels: Leve
 
 /** The verdict of a detector that has too little to judge by: it abstains. */
 export function insufficient(of: { detector: string; threshold: number; sampleCount: number }): Verdict {
-  return { ...of, status: 'insufficient', score: 0, statistic: 0, effect: 0, sampleCount: Math.floor(of.sampleCount) }
+  const { detector, threshold } = of
+  // written out, in the order of the other verdicts: a spread took microseconds, 5 times a whole update of Page-Hinkley
+  const sampleCount = Math.floor(of.sampleCount)
+  return { detector, threshold, sampleCount, status: 'insufficient', score: 0, statistic: 0, effect: 0 }
 }

@@ -29,6 +29,11 @@ export class Window {
     return this.#slides.at(-1)!
   }
 
+  /** Slides that have sampled rows. */
+  get filledSlides(): number {
+    return this.#slides.filter(({ sample }) => sample.rows.length > 0).length
+  }
+
   /** A sample of the window's rows, in which no slide has more than its part. */
   rows(): Rows {
     return mergeStrata(

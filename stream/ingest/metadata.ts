@@ -42,7 +42,10 @@ export function encodeMetadata(metadata: CommitMetadata): string {
     ...(pendingIdle === null ? {} : { pendingIdle: pairOf(pendingIdle) }),
     ...(joined ? {} : { joined }),
   })
-  invariant(text.length <= METADATA_LENGTH_MAX - REACHED_LENGTH_MAX, `metadata of ${text.length} characters: a broker takes 4,096`)
+  invariant(
+    text.length <= METADATA_LENGTH_MAX - REACHED_LENGTH_MAX,
+    `metadata of ${text.length} characters: a broker takes 4,096`,
+  )
   return text
 }
 

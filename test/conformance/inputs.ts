@@ -1,8 +1,11 @@
 /** Inputs for detectors from plain numbers. */
+import { bucketOf, emptyHistogram, mergeHistograms } from '../../stream/contract/histogram.ts'
 import type {
   CategoricalSample,
   MomentBaseline,
   NumericSample,
+  RowsSample,
+  SlideRows,
   ValueMoments,
 } from '../../stream/detect/detectors/detector.ts'
 
@@ -26,4 +29,25 @@ export function baselineOf(means: readonly number[]): MomentBaseline {
 
 export function paneMean(mean: number, count = 100): ValueMoments {
   return { count, mean, m2: 0 }
+}
+
+/** Rows of two columns: a number and the one before it; `share` of them count. */
+export function rowsSample(numbers: readonly number[], share = 1): RowsSample {
+  const values = Float64Array.from(numbers.flatMap((value, index) => [value, numbers[index - 1] ?? value]))
+  return { columns: ['a', 'b'], values, rows: numbers.length, effectiveSize: numbers.length * share }
+}
+
+/** A slide in which every row has the same value. */
+export function slideOf(value: number, count = 2_000): SlideRows {
+  const buckets: [number, number][] = [[bucketOf(value), count]]
+  if (value === 0) return { count, mean: value, histogram: { zero: count, positive: [], negative: [] } }
+  const histogram = value > 0 ? { positive: buckets, negative: [] } : { positive: [], negative: buckets }
+  return { count, mean: value, histogram: { zero: 0, ...histogram } }
+}
+
+/** A slide of these rows. */
+export function numericFold(values: readonly number[]): SlideRows {
+  const count = values.length
+  const histogram = values.map((value) => slideOf(value, 1).histogram).reduce(mergeHistograms, emptyHistogram)
+  return { count, mean: values.reduce((sum, value) => sum + value, 0) / Math.max(1, count), histogram }
 }

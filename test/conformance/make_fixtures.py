@@ -280,20 +280,6 @@ def student_t():
     write("student-t", {"cases": cases})
 
 
-def rate():
-    cases = []
-    for hits, trials in ((0, 500), (1, 100), (50, 1000), (500, 1000), (3, 100_000), (200_000, 1_000_000), (700, 700)):
-        for value_trials in (30, 200, 5000):
-            for share in (0, 0.01, 0.05, 0.1, 0.5, 0.9, 1):
-                value_hits = round(share * value_trials)
-                published = stats.binomtest(value_hits, value_trials, hits / trials, alternative="greater").pvalue
-                jeffreys = stats.binom.sf(value_hits - 1, value_trials, (hits + 0.5) / (trials + 1))
-                numbers = [hits, trials, value_hits, value_trials, float(published), float(jeffreys)]
-                cases.append(numbers)
-    columns = ["baselineHits", "baselineTrials", "hits", "trials", "oraclePValue", "pValue"]
-    write("rate", {"columns": columns, "cases": cases})
-
-
 if __name__ == "__main__":
     special_functions()
     kolmogorov_smirnov()
@@ -304,4 +290,3 @@ if __name__ == "__main__":
     adwin(sequences)
     page_hinkley(sequences)
     student_t()
-    rate()

@@ -1,12 +1,8 @@
 /** The numbers that `make_fixtures.py` wrote. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 
 function pathOf(name: string): URL {
   return new URL(`./vectors/${name}.json`, import.meta.url)
-}
-
-export function hasVectors(name: string): boolean {
-  return existsSync(pathOf(name))
 }
 
 /** The caller names the shape: the script beside this file is its only writer. */
@@ -18,3 +14,6 @@ export function vectors<Shape>(name: string): Shape {
 export function relativeError(actual: number, expected: number): number {
   return actual === expected ? 0 : Math.abs(actual - expected) / Math.abs(expected)
 }
+
+/** Series that several detectors follow. */
+export const streams = vectors<Record<string, number[]>>('streams')

@@ -52,12 +52,16 @@ function insert(state: AdwinState, value: number, maxBuckets: number): void {
   mergeBuckets(state.rows, maxBuckets)
 }
 
-/** The two oldest buckets of a row that has one too many become one of the next row. */
+/** The two oldest buckets of a row that has one too many become one of the next row. In place: no allocation. */
 function mergeBuckets(rows: number[][], maxBuckets: number): void {
   for (let row = 0; rows[row]!.length > maxBuckets; row++) {
-    const [first, second] = rows[row]!.splice(0, 2) as [number, number]
-    rows[row + 1] ??= []
-    rows[row + 1]!.push(first + second)
+    const buckets = rows[row]!
+    const merged = buckets[0]! + buckets[1]!
+    for (let i = 2; i < buckets.length; i++) buckets[i - 2] = buckets[i]!
+    buckets.pop()
+    buckets.pop()
+    if (row + 1 === rows.length) rows.push([])
+    rows[row + 1]!.push(merged)
   }
 }
 
@@ -92,8 +96,9 @@ function largestCut(state: AdwinState, config: AdwinConfig): Cut {
   let n0 = 0
   let total0 = 0
   for (let row = state.rows.length - 1; row >= 0; row--) {
+    const values = 2 ** row
     for (const sum of state.rows[row]!) {
-      n0 += 2 ** row
+      n0 += values
       total0 += sum
       const n1 = state.width - n0
       if (n0 < config.minWindowLength || n1 < config.minWindowLength) continue
@@ -137,14 +142,15 @@ function largestCut(state: AdwinState, config: AdwinConfig): Cut {
 export const adwin = {
   name: 'adwin',
   group: 'sequential',
+  input: 'values',
   config: configSchema,
   minSamples: GRACE_MIN + 1,
   initial,
   update(state, value, config): Verdict {
     insert(state, value, config.maxBuckets)
     const sampleCount = state.width
-    const verdict = { detector: adwin.name, threshold: -Math.log10(config.delta), sampleCount }
-    if (sampleCount <= config.gracePeriod) return insufficient(verdict)
+    const threshold = -Math.log10(config.delta)
+    if (sampleCount <= config.gracePeriod) return insufficient({ detector: 'adwin', threshold, sampleCount })
 
     const looked = sampleCount % config.clock === 0
     if (looked) state.cut = largestCut(state, config)
@@ -153,6 +159,6 @@ export const adwin = {
     if (alarm) Object.assign(state, initial())
     const warning = score >= -Math.log10(config.warningDelta)
     const status = alarm ? 'drift' : warning ? 'warning' : 'stable'
-    return { ...verdict, status, score, statistic: ratio, effect: shift }
+    return { detector: 'adwin', threshold, sampleCount, status, score, statistic: ratio, effect: shift }
   },
 } satisfies SequentialDetector<AdwinConfig, AdwinState>

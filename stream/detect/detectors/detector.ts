@@ -1,8 +1,10 @@
 /**
- * What a detector is: three families, one registry line each (`registry.ts`). Every detector is pure: the same inputs
- * give the same verdict, and data never makes it throw; ranges of its configuration are held by its zod schema.
+ * What a detector is: its `input` says what it judges and how it is asked, its `group` whom it votes with. One registry
+ * line each (`registry.ts`). Every detector is pure: the same inputs give the same verdict, and data never makes it
+ * throw; ranges of its configuration are held by its zod schema. What it draws, it draws from a seed of its own.
  */
 import type { z } from 'zod'
+import type { LogHistogram } from '../../contract/pane.ts'
 import type { Verdict } from '../../contract/verdict.ts'
 
 /** Detectors that resemble each other have one vote together. */
@@ -20,14 +22,30 @@ export interface CategoricalSample {
   readonly effectiveSize: number
 }
 
+/** Whole rows of an entity: `rows` x `columns.length` finite numbers, row by row. Rows that lack a value are left out. */
+export interface RowsSample {
+  /** Names in code-unit order: features, and for a categorical one whatever the caller makes numbers of. */
+  readonly columns: readonly string[]
+  readonly values: Float64Array
+  readonly rows: number
+  readonly effectiveSize: number
+}
+
+/** What a detector of rows freezes names its columns: the window's rows are given in the same ones. */
+export interface FrozenRows {
+  readonly columns: readonly string[]
+}
+
 /**
  * Compares a window with a frozen reference. `freeze` runs once, when the reference is pinned or learned; its result is
  * plain JSON and is checkpointed with the reference (bin edges, sorted values): what it freezes never changes later.
  */
 export interface TwoSampleDetector<Config, Frozen, Sample> {
   readonly name: string
-  readonly group: 'two-sample'
-  readonly input: 'numeric' | 'categorical'
+  readonly group: DetectorGroup
+  readonly input: 'numeric' | 'categorical' | 'rows'
+  /** Asked only where another detector of the entity stands at warning or worse at the same slide; else it abstains. */
+  readonly isCostly?: true
   readonly config: z.ZodType<Config>
   /** Least effective size of the reference and of the window; below either the verdict is `insufficient`. */
   readonly minSamples: number
@@ -36,17 +54,41 @@ export interface TwoSampleDetector<Config, Frozen, Sample> {
 }
 
 /**
- * Follows a series of standardised pane means, one value at a time. State is plain JSON, so that a checkpoint is a copy
- * of it; `update` may change it in place and returns the verdict after the value.
+ * Follows a series one value at a time: `values` are pane means in standard deviations of the reference, `errors` are 0
+ * (right) and 1 (wrong), an outcome each. State is plain JSON, so that a checkpoint is a copy of it; `update` may change
+ * it in place and returns the verdict after the value.
  */
 export interface SequentialDetector<Config, State> {
   readonly name: string
   readonly group: 'sequential'
+  readonly input: 'values' | 'errors'
   readonly config: z.ZodType<Config>
   /** Values seen before it may answer anything but `insufficient`. */
   readonly minSamples: number
   initial(config: Config): State
   update(state: State, value: number, config: Config): Verdict
+}
+
+/** One value of a series at its time. */
+export interface SeriesPoint {
+  /** End of the last pane in it, UTC. */
+  readonly endMs: number
+  readonly value: number
+}
+
+/**
+ * Follows the values of a series with their times, as they are (not standardised); what it compares with is in its own
+ * state, which is plain JSON. `update` may change it in place.
+ */
+export interface SeriesDetector<Config, State> {
+  readonly name: string
+  readonly group: 'anomaly'
+  readonly input: 'series'
+  readonly config: z.ZodType<Config>
+  /** Values seen before it may answer anything but `insufficient`. */
+  readonly minSamples: number
+  initial(config: Config): State
+  update(state: State, point: SeriesPoint, config: Config): Verdict
 }
 
 /** Moments of one judged value: of a pane, or of several merged until they hold enough rows. */
@@ -77,6 +119,21 @@ export interface RateValue {
   readonly trials: number
 }
 
+/** The rolling baseline of a rate, the judged value left out. */
+export interface RateBaseline extends RateValue {
+  /** Correlation of the trials of one slide, as its slides show it (`overDispersionOf`); unknown where absent. */
+  readonly overDispersion?: number
+}
+
+/** All rows of one slide of a numeric feature; of volume its level alone, without a histogram. */
+export interface SlideRows {
+  /** Rows that the mean rests on; infinite for volume, which is counted and not estimated. */
+  readonly count: number
+  /** Mean on the scale that the feature is judged on. */
+  readonly mean: number
+  readonly histogram: LogHistogram
+}
+
 /** Judges one value of a series against the rolling baseline that leaves it out. Stateless: the baseline is the state. */
 export type AnomalyDetector<Config> =
   | {
@@ -95,5 +152,17 @@ export type AnomalyDetector<Config> =
       readonly config: z.ZodType<Config>
       /** Trials of baseline below which the verdict is `insufficient`. */
       readonly minSamples: number
-      judge(baseline: RateValue, value: RateValue, config: Config): Verdict
+      judge(baseline: RateBaseline, value: RateValue, config: Config): Verdict
+    }
+  | {
+      readonly name: string
+      readonly group: 'anomaly'
+      readonly input: 'levels'
+      readonly config: z.ZodType<Config>
+      /** Slides of baseline below which the verdict is `insufficient`. */
+      readonly minSamples: number
+      /** What is judged of a slide; null where its rows are too few to say. */
+      levelOf(slide: SlideRows, config: Config): number | null
+      /** @param baseline levels of the slides before, ascending */
+      judge(baseline: Float64Array, level: number, config: Config): Verdict
     }

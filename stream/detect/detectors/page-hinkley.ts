@@ -40,21 +40,30 @@ export interface PageHinkleyState {
 }
 
 function initial(): PageHinkleyState {
-  const side = (): Side => ({ sum: 0, extreme: 0, sinceExtreme: 0 })
-  return { count: 0, mean: 0, up: side(), down: side() }
+  return {
+    count: 0,
+    mean: 0,
+    up: { sum: 0, extreme: 0, sinceExtreme: 0 },
+    down: { sum: 0, extreme: 0, sinceExtreme: 0 },
+  }
 }
 
-/** Follows a sum to its least value (`sign` 1) or its greatest one (-1). */
-function follow(
-  side: Side,
-  step: { sign: 1 | -1; deviation: number; first: boolean; config: PageHinkleyConfig },
-): void {
-  side.sum = step.config.alpha * side.sum + step.deviation - step.sign * step.config.delta
-  side.sinceExtreme += 1
-  if (step.first || step.sign * side.sum < step.sign * side.extreme) {
-    side.extreme = side.sum
+/** Moves a side to its new sum, which may be a new extreme. */
+function moveTo(side: Side, sum: number, isExtreme: boolean): void {
+  side.sum = sum
+  if (isExtreme) {
+    side.extreme = sum
     side.sinceExtreme = 0
-  }
+  } else side.sinceExtreme += 1
+}
+
+/** Adds to both sums; that of `up` is followed to its least value, that of `down` to its greatest. */
+function add({ up, down, count }: PageHinkleyState, deviation: number, { alpha, delta }: PageHinkleyConfig): void {
+  const isFirst = count === 1
+  const rising = alpha * up.sum + deviation - delta
+  moveTo(up, rising, isFirst || rising < up.extreme)
+  const falling = alpha * down.sum + deviation + delta
+  moveTo(down, falling, isFirst || falling > down.extreme)
 }
 
 /** How far each sum is from its extreme, and the shift in the unit of the value that this means since then. */
@@ -94,27 +103,26 @@ function larger(state: PageHinkleyState, config: PageHinkleyConfig): { statistic
 export const pageHinkley = {
   name: 'page-hinkley',
   group: 'sequential',
+  input: 'values',
   config: configSchema,
   minSamples: COUNT_MIN,
   initial,
   update(state, value, config): Verdict {
-    const first = state.count === 0
     state.count += 1
     state.mean += (1 / state.count) * (value - state.mean)
-    const deviation = value - state.mean
-    follow(state.up, { sign: 1, deviation, first, config })
-    follow(state.down, { sign: -1, deviation, first, config })
+    add(state, value - state.mean, config)
 
     const perUnit = (2 * config.delta) / Math.LN10
     const sampleCount = state.count
-    const verdict = { detector: pageHinkley.name, threshold: perUnit * config.threshold, sampleCount }
-    if (sampleCount < config.minInstances) return insufficient(verdict)
+    const threshold = perUnit * config.threshold
+    if (sampleCount < config.minInstances) return insufficient({ detector: 'page-hinkley', threshold, sampleCount })
 
     const { statistic, effect } = larger(state, config)
     const alarm = statistic > config.threshold
     if (alarm) Object.assign(state, initial())
     const warning = statistic >= config.warningShare * config.threshold
     const status = alarm ? 'drift' : warning ? 'warning' : 'stable'
-    return { ...verdict, status, score: Math.min(MAX_SCORE, perUnit * statistic), statistic, effect }
+    const score = Math.min(MAX_SCORE, perUnit * statistic)
+    return { detector: 'page-hinkley', threshold, sampleCount, status, score, statistic, effect }
   },
 } satisfies SequentialDetector<PageHinkleyConfig, PageHinkleyState>

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Verdict } from '../../contract/verdict.ts'
+import { countByCategory, type FrozenCategories, freezeCategories, rowsOf } from '../category-bins.ts'
 import { stabilityIndex, stabilityTail } from '../population-stability.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import type { CategoricalSample, TwoSampleDetector } from './detector.ts'
@@ -13,26 +14,6 @@ const configSchema = z.strictObject({
   driftEffect: z.number().min(0).default(0.25),
 })
 export type PsiCategoricalConfig = z.infer<typeof configSchema>
-
-export interface PsiCategoricalFrozen {
-  /** In order of code units. */
-  readonly categories: readonly string[]
-  /** Rows of each category, then one more: the rows of all others. */
-  readonly counts: readonly number[]
-  readonly effectiveSize: number
-}
-
-function rowsOf(sample: CategoricalSample): number {
-  let rows = 0
-  for (const count of sample.counts.values()) rows += count
-  return rows
-}
-
-/** Rows of each of the categories, then the rows of all others. */
-function countByCategory(sample: CategoricalSample, categories: readonly string[]): number[] {
-  const counts = categories.map((category) => sample.counts.get(category) ?? 0)
-  return [...counts, rowsOf(sample) - counts.reduce((sum, count) => sum + count, 0)]
-}
 
 /**
  * Population stability index of a category, with its significance.
@@ -60,12 +41,7 @@ export const psiCategorical = {
   input: 'categorical',
   config: configSchema,
   minSamples: 100,
-  freeze(reference, config): PsiCategoricalFrozen {
-    const least = config.minShare * rowsOf(reference)
-    const categories = [...reference.counts].filter(([, count]) => count >= least).map(([category]) => category)
-    categories.sort()
-    return { categories, counts: countByCategory(reference, categories), effectiveSize: reference.effectiveSize }
-  },
+  freeze: (reference, config) => freezeCategories(reference, config.minShare),
   judge(frozen, window, config): Verdict {
     const { name: detector, minSamples } = psiCategorical
     const verdict = { detector, threshold: config.driftScore, sampleCount: Math.floor(window.effectiveSize) }
@@ -82,4 +58,4 @@ export const psiCategorical = {
     const status = statusOf({ score, effect }, config)
     return { ...verdict, status, score, statistic: effect, effect, pValue, oraclePValue }
   },
-} satisfies TwoSampleDetector<PsiCategoricalConfig, PsiCategoricalFrozen, CategoricalSample>
+} satisfies TwoSampleDetector<PsiCategoricalConfig, FrozenCategories, CategoricalSample>

@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import type { MomentBaseline, RateValue } from '../../../stream/detect/detectors/detector.ts'
+import { overDispersionOf } from '../../../stream/detect/beta-binomial.ts'
+import type { MomentBaseline, RateBaseline, RateValue } from '../../../stream/detect/detectors/detector.ts'
 import { rate } from '../../../stream/detect/detectors/rate.ts'
 import { studentT } from '../../../stream/detect/detectors/student-t.ts'
 import { baselineOf } from '../../conformance/inputs.ts'
+import { Random } from '../random.ts'
+import { drawRate } from '../random-rates.ts'
 
 describe('student-t', () => {
   const baseline: MomentBaseline = {
@@ -64,20 +67,22 @@ describe('student-t', () => {
 })
 
 describe('rate', () => {
-  const judge = (baseline: RateValue, value: RateValue, config: object = {}) =>
+  const judge = (baseline: RateBaseline, value: RateValue, config: object = {}) =>
     rate.judge(baseline, value, rate.config.parse(config))
   const quiet = { hits: 100, trials: 10_000 }
 
   test('the example of its docstring', () => {
-    const answer = judge(quiet, { hits: 12, trials: 200 })
-    expect(answer).toMatchObject({ status: 'warning', statistic: 0.06, threshold: 6, sampleCount: 200 })
-    expect(answer.score).toBeCloseTo(5.945260739010948, 9)
-    expect(answer.effect).toBeCloseTo(0.05, 12)
-    expect(judge(quiet, { hits: 14, trials: 200 }).status).toBe('drift')
+    const answer = judge(quiet, { hits: 18, trials: 200 })
+    expect(answer).toMatchObject({ status: 'drift', statistic: 0.09, threshold: 6, sampleCount: 200 })
+    expect(answer.score).toBeCloseTo(6.653154097187022, 9)
+    expect(answer.effect).toBeCloseTo(0.08, 12)
+    expect(answer.oraclePValue! / 3.3064196150907007e-12).toBeCloseTo(1, 9)
+    expect(judge(quiet, { hits: 14, trials: 200 }).status).toBe('warning')
   })
 
   test('a significant rise below the floor of the effect is no alarm', () => {
-    const answer = judge({ hits: 10_000, trials: 1_000_000 }, { hits: 1500, trials: 100_000 })
+    const rise = { hits: 1500, trials: 100_000 }
+    const answer = judge({ hits: 10_000, trials: 1_000_000 }, rise, { overDispersion: 0 })
     expect(answer.score).toBeGreaterThan(6)
     expect(answer.status).toBe('stable')
   })
@@ -90,12 +95,42 @@ describe('rate', () => {
   test('a baseline of none or of nothing else', () => {
     const none = { hits: 0, trials: 1000 }
     expect(judge(none, { hits: 0, trials: 100 })).toMatchObject({ status: 'stable', pValue: 1, oraclePValue: 1 })
-    const first = judge(none, { hits: 1, trials: 100 })
+    const first = judge(none, { hits: 1, trials: 100 }, { overDispersion: 0 })
     expect(first.oraclePValue).toBe(0)
     expect(first.pValue).toBeCloseTo(1 - (1 - 0.5 / 1001) ** 100, 12)
     expect(judge(none, { hits: 10, trials: 100 }).status).toBe('drift')
     const all = { hits: 1000, trials: 1000 }
     expect(judge(all, { hits: 100, trials: 100 })).toMatchObject({ status: 'stable', oraclePValue: 1 })
+  })
+
+  test('rates that vary from pane to pane: the binomial alarms on quiet data, the beta-binomial does not', () => {
+    const random = new Random(31)
+    const of = { trials: 5_000, rate: 0.05, overDispersion: 0.005 }
+    const runs = 3_000
+    const slides = Array.from({ length: 36 }, () => drawRate(random, of))
+    const shown = overDispersionOf(slides)
+    const baseline = { hits: 0.05 * 1e7, trials: 1e7 }
+    const below = { binomial: 0, told: 0, shown: 0 }
+    for (let run = 0; run < runs; run++) {
+      const value = drawRate(random, of)
+      const told = judge(baseline, value, { overDispersion: 0.005 })
+      if (told.oraclePValue! < 1e-4) below.binomial++
+      if (told.pValue! < 1e-4) below.told++
+      if (judge({ ...baseline, overDispersion: shown }, value).pValue! < 1e-4) below.shown++
+    }
+    // One of 10,000 is expected: three of 3,000 are already improbable.
+    expect(below.binomial / runs).toBeGreaterThan(0.15)
+    expect(below.told).toBeLessThan(4)
+    expect(below.shown).toBeLessThan(12)
+  })
+
+  test('the larger over-dispersion holds, of the configured and of what the baseline shows', () => {
+    const value = { hits: 18, trials: 200 }
+    const scoreAt = (overDispersion?: number) =>
+      judge({ ...quiet, ...(overDispersion === undefined ? {} : { overDispersion }) }, value).score
+    expect(scoreAt(0)).toBe(scoreAt())
+    expect(scoreAt(0.002)).toBe(scoreAt())
+    expect(scoreAt(0.01)).toBeLessThan(scoreAt())
   })
 
   test('abstains on fewer trials than it is told', () => {
