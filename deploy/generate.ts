@@ -1,4 +1,4 @@
-/** Writes what is made from the schemas: `schemas/` and `docs/configuration.md`. `npm run generate` runs it. */
+/** Writes what is made from the schemas: `schemas/`, `docs/configuration.md` and `docs/detectors.md`. `npm run generate` runs it. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
@@ -11,6 +11,7 @@ import { compareCodeUnits } from '../stream/contract/encoding.ts'
 import { openApiDocument } from '../stream/io/http/openapi.ts'
 import { routes } from '../stream/io/http/routes.ts'
 import { asyncApiDocument } from './asyncapi.ts'
+import { detectorsPage } from './detectors-page.ts'
 import { operationsPage } from './operations.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -28,6 +29,7 @@ export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {
   files.set('schemas/asyncapi.json', `${JSON.stringify(topics, null, 2)}\n`)
   files.set('schemas/openapi.json', `${JSON.stringify(sorted(openApiDocument(routes)), null, 2)}\n`)
   files.set('docs/configuration.md', configurationPage())
+  files.set('docs/detectors.md', await detectorsPage(root))
   files.set('docs/operations.md', operationsPage(await readFile(join(root, 'docs/operations.md'), 'utf8')))
   return files
 }
