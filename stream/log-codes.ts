@@ -21,7 +21,6 @@ export const events = {
   STAGE_CONFIGURATION_SWITCH: 'A task goes on under another configuration, from a stated event time on.',
   STAGE_SOURCE_LEFT: 'A source that was read before is not in the configuration: nothing waits for it any more.',
   STAGE_IDLE: 'A silent source partition was declared idle.',
-  STAGE_CHECKPOINT: 'A stage stored its position.',
   FINDING: 'A vote of an entity changed.',
   INCIDENT_OPENED: 'An incident was opened.',
   INCIDENT_UPDATED: 'An incident changed.',

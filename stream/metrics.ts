@@ -41,6 +41,22 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
   const anomalies = counter('total_anomalies_detected', 'Votes that turned to drift', 'tenant', 'kind', 'problem')
   const findings = counter('sentinel_findings_total', 'Findings on casefile', 'tenant', 'kind')
   const quarantines = counter('sentinel_quarantines_total', 'Entities quarantined after an exception', 'tenant')
+  // what may happen once, and before the first scrape, is alerted on by its time: a counter that appears with 1 has not increased
+  const lastQuarantine = gauge(
+    'sentinel_last_quarantine_timestamp_seconds',
+    'When an entity was last quarantined (Unix time); absent where none was',
+    'tenant',
+  )
+  const lastOffsetReset = gauge(
+    'sentinel_last_offset_reset_timestamp_seconds',
+    'When a stage last did not find its position on the log (Unix time); absent where it always did',
+    'stage',
+  )
+  const lastAuditBreak = gauge(
+    'sentinel_last_audit_break_timestamp_seconds',
+    'When the last audit entry was read that does not follow its chain (Unix time); absent where all do',
+  )
+  lastAuditBreak.remove() // without labels it would stand at 0
   const votes = counter('sentinel_votes_total', 'Votes evaluated, by their status', 'tenant', 'kind', 'status')
   const deadLetters = counter('sentinel_dead_letters_total', 'Dead letters written', 'source', 'code')
   const checkpointBytes = gauge('sentinel_checkpoint_bytes', 'Bytes that the last checkpoint wrote', 'task')
@@ -88,11 +104,17 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     'stage',
     'kind',
   )
-  // a counter that appears with 1 has not increased: what alerts look at stands at 0 from the start
+  // seen before it happens by whoever scrapes early enough: enough for what an alert counts on to come again and again
   for (const stage of stageNames) {
     pipelineEvents.inc({ stage, kind: 'offset-reset' }, 0)
     pipelineEvents.inc({ stage, kind: 'failed' }, 0)
   }
+  const positionsRead = counter(
+    'sentinel_ingest_positions_read_total',
+    'Positions read of a source, once each',
+    'source',
+  )
+  const auditBreaks = counter('sentinel_audit_breaks_total', 'Audit entries that do not follow their chain')
   const watermarks = new Watermarks(registry, now)
   const checkpointAge = new Ages(registry, {
     name: 'sentinel_checkpoint_age_seconds',
@@ -116,7 +138,7 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
       'stage',
     ),
     ready: gauge('sentinel_component_ready', '1: the component is ready', 'component'),
-    positionsRead: counter('sentinel_ingest_positions_read_total', 'Positions read of a source, once each', 'source'),
+    positionsRead,
     positions: counter('sentinel_ingest_positions_total', 'Positions read by what became of them', 'source', 'outcome'),
     overflow,
     lateRows: counter(
@@ -131,7 +153,6 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     ),
     batches: histogram('sentinel_batch_duration_seconds', 'Handling of one fetched batch', 'stage'),
     batchRecords: counter('sentinel_records_read_total', 'Records folded', 'stage'),
-    pipelineEvents,
     recordsLost: counter(
       'sentinel_records_lost_total',
       'Records that were gone before they were read: retention was faster',
@@ -142,7 +163,6 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     checkpoints: histogram('sentinel_checkpoint_duration_seconds', 'Storing of checkpoints', 'outcome'),
     sinkRows: counter('sentinel_sink_records_total', 'Records that the store took', 'topic', 'outcome'),
     dropped: counter('sentinel_retention_dropped_total', 'What retention dropped', 'what'),
-    auditBreaks: counter('sentinel_audit_breaks_total', 'Audit entries that do not follow their chain'),
     requests: histogram('sentinel_http_request_duration_seconds', 'Requests of the API', 'method', 'route', 'status'),
     decisions: counter('sentinel_decisions_total', 'Decisions that the API signed', 'decision'),
     spans: counter('sentinel_trace_spans_total', 'Spans by what became of them', 'outcome'),
@@ -150,6 +170,14 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     registrySchemas: gauge('sentinel_schema_registry_schemas', 'Schemas kept in memory'),
     registryLookups: counter('sentinel_schema_registry_lookups_total', 'Look-ups of schemas', 'outcome'),
 
+    pipelineEvent({ stage, kind }: { stage: string; kind: string }): void {
+      pipelineEvents.inc({ stage, kind })
+      if (kind === 'offset-reset') lastOffsetReset.set({ stage }, now() / 1000)
+    },
+    auditBroken(): void {
+      auditBreaks.inc()
+      lastAuditBreak.set(now() / 1000)
+    },
     measured(measurement: Measurement): void {
       const tenant = tenantLabel(measurement.tenant)
       const { kind } = measurement
@@ -165,7 +193,10 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
       findings.inc({ tenant, kind })
       for (const vote of finding.votes) {
         if (vote.changed && vote.status === 'drift') anomalies.inc({ tenant, kind, problem: vote.problem })
-        if (vote.changed && vote.problem === 'quarantine') quarantines.inc({ tenant })
+        if (vote.changed && vote.problem === 'quarantine') {
+          quarantines.inc({ tenant })
+          lastQuarantine.set({ tenant }, now() / 1000)
+        }
         if (vote.problem === 'forgotten') driftSeries.forget(tenant, finding.entity)
       }
     },
@@ -181,6 +212,7 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     sourceTask(at: { source: string; partition: number }, state: { panes: number; held: number }): void {
       for (const code of rejectionCode.options) deadLetters.inc({ source: at.source, code }, 0)
       overflow.inc({ source: at.source, what: 'rows' }, 0)
+      positionsRead.inc({ source: at.source }, 0) // or a source that is silent from the start is not known
       openPanes.set(at, state.panes)
       held.set(at, state.held)
     },

@@ -36,7 +36,6 @@ export const pipelineEvents = {
   'configuration-switch': { level: 'warn', code: 'STAGE_CONFIGURATION_SWITCH' },
   'source-left': { level: 'warn', code: 'STAGE_SOURCE_LEFT' },
   idle: { level: 'debug', code: 'STAGE_IDLE' },
-  checkpoint: { level: 'debug', code: 'STAGE_CHECKPOINT' },
 } as const satisfies Record<string, { level: LogLevel; code: LogCode }>
 
 const incidentCodes = {
@@ -246,17 +245,16 @@ export function createTelemetry(options: TelemetryOptions) {
       readonly stage: Stage
       readonly kind: keyof typeof pipelineEvents
       readonly detail: string
-      readonly durationMs?: number
-      /** With `offset-reset`: records between the position and the first one that is left. */
+      /** With `offset-reset`: records between the position and the first one that is left, none of which was read. */
       readonly lost?: { readonly topic: string; readonly records: number }
     }): void {
-      const { stage, kind, detail, durationMs, lost } = event
-      metrics.pipelineEvents.inc({ stage, kind })
+      const { stage, kind, detail, lost } = event
+      metrics.pipelineEvent({ stage, kind })
       if (lost !== undefined) metrics.recordsLost.inc({ stage, topic: lost.topic }, Math.max(0, lost.records))
       const line = {
         ...pipelineEvents[kind],
         message: `${stage}: ${detail}`,
-        fields: { stage, ...(durationMs === undefined ? {} : { durationMs: Math.round(durationMs) }) },
+        fields: { stage },
       }
       if (kind === 'failed') log.limited(`${stage}/failed`, line)
       else log(line)
@@ -316,7 +314,7 @@ export function createTelemetry(options: TelemetryOptions) {
     },
     /** An entry of the audit topic that does not follow its chain: forged, altered, or one is missing before it. */
     auditBroken(said: { tenant: string; sequence: number; reason: string }): void {
-      metrics.auditBreaks.inc()
+      metrics.auditBroken()
       const message = `the audit of ${said.tenant} breaks at entry ${said.sequence} (${said.reason}): run \`sentinel audit verify\``
       log.limited(`audit/${said.tenant}`, { level: 'error', code: 'AUDIT_BREAK', message })
     },

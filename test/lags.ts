@@ -23,12 +23,15 @@ export async function lags(
     if ((at ?? 0) < end) behind.push(`${what} at ${at ?? 'nothing'} of ${end}`)
   }
   const topics = sources.map(({ topic }) => topic)
-  const commits = await admin.fetchOffsets({ groupId: `${prefix}${kafka.groupPrefix}.ingest`, topics })
+  const results = brokerTopic('command-results', prefix)
+  const groupId = `${prefix}${kafka.groupPrefix}.ingest`
+  const commits = await admin.fetchOffsets({ groupId, topics: [...topics, results] })
   for (const { topic, partitions } of commits) {
     for (const [partition, end] of (await ends(topic)).entries()) {
-      const metadata = partitions.find((entry) => entry.partition === partition)?.metadata
+      const { offset = '0', metadata } = partitions.find((entry) => entry.partition === partition) ?? {}
       const position = metadata ? (JSON.parse(metadata) as { position: number }).position : undefined
-      tell(`ingest ${topic}/${partition}`, position, end)
+      // results have no panes, so that their commit is their position; -1 before the first one
+      tell(`ingest ${topic}/${partition}`, topic === results ? Math.max(0, Number(offset)) : position, end)
     }
   }
   const stored = async (table: string, name: string) =>

@@ -111,7 +111,7 @@ async function readTopic(check: AuditCheck, { kafka, prefix, progress }: AuditLo
 function report(found: AuditFindings, compared: Compared): string[] {
   const { entries, tenants, repetitions, ends, sinceCheckpoints, rows, notStored } = found
   const again = repetitions === 0 ? '' : `; ${repetitions} of them exact repetitions`
-  const chains = `The audit holds: ${entries} entries of ${tenants} tenants, each chained to the one before${again}.`
+  const chains = `The audit holds: ${entries} entries of ${tenants === 1 ? 'one tenant' : `${tenants} tenants`}, each chained to the one before${again}.`
   if (compared !== 'compared') {
     const why = compared === 'no database' ? 'DATABASE_URL is not set' : 'the database has no tables of ours yet'
     return [

@@ -71,6 +71,22 @@ interface ReplayOutcome {
 }
 
 async function run(context: CommandContext<typeof flags>): Promise<number> {
+  const { signal, terminal } = context
+  // also one that waits for a broker
+  const interrupted = new Promise<null>((resolve) => {
+    if (signal.aborted) resolve(null)
+    signal.addEventListener('abort', () => resolve(null))
+  })
+  const replaying = replayed(context)
+  replaying.catch(() => {}) // it may fail after it was interrupted
+  const code = await Promise.race([replaying, interrupted])
+  if (code !== null) return code
+  terminal.note('Interrupted: there is no result.')
+  return 130
+}
+
+/** @throws the signal's reason: it does not go on for a result that nobody waits for */
+async function replayed(context: CommandContext<typeof flags>): Promise<number> {
   const { flags: given, terminal, signal } = context
   const chosen = await chooseConfigurations(given, {
     note: terminal.note,
@@ -88,6 +104,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   const total = history.sources.reduce((sum, { from, to }) => sum + to - from, 0)
   if (total === 0) throw nothingToReplay(chosen, history)
   for (const gap of history.gaps) terminal.warn(`not comparable with the live run from the start: ${gap}`)
+  for (const text of history.passedOver) terminal.warn(`passed over, what it held is missing here: ${text}`)
   const recorded = given['as-recorded'] === true ? await readRecorded(live, history) : null
   for (const gap of recorded?.gaps ?? []) terminal.warn(`not comparable with the live run: ${gap}`)
   const registry = openRegistry(live, null)
@@ -99,7 +116,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   const progress = terminal.progress({ label: 'replay', total, unit: 'records' })
   let done = 0
   await readRanges(kafka, history.sources, async (record) => {
-    if (signal.aborted) throw new SentinelError('USAGE', 'interrupted')
+    signal.throwIfAborted()
     const schemaId = registry !== undefined && framed.has(record.topic) ? schemaIdOf(record.value) : null
     if (schemaId !== null && registry?.known(schemaId) === undefined) await registry?.ask(schemaId)
     for (const { replay: one } of runs) one.feed(sourceOf.get(record.topic)!, record)
@@ -217,7 +234,8 @@ function identical(base: ReplayOutcome, history: History): number {
 function asJson(base: ReplayOutcome, changed: ReplayOutcome | undefined, history: History) {
   const { incidents, findings, frontierMs } = base
   const live = { versions: history.liveIncidents.size, identical: identical(base, history) }
-  const result = { incidents, findings, comparableUntilMs: frontierMs, live, notComparable: history.gaps }
+  const { gaps, passedOver } = history
+  const result = { incidents, findings, comparableUntilMs: frontierMs, live, notComparable: gaps, passedOver }
   if (changed === undefined) return result
   const { both, onlyBefore, onlyAfter } = differenceOf(incidents, changed.incidents)
   return {

@@ -24,7 +24,10 @@ export interface AnswersOptions {
 export class Answers {
   private readonly options: AnswersOptions
   private readonly answered = new Set<string>()
-  private readonly reported = new Set<string>()
+  /** Commands of which the broker has acknowledged a result. */
+  readonly reported = new Set<string>()
+  /** Ids of decisions that the broker has acknowledged. */
+  readonly decided = new Set<string>()
   private timer: NodeJS.Timeout | undefined
   private looking: Promise<void> = Promise.resolve()
   decisions = 0
@@ -51,11 +54,12 @@ export class Answers {
       readModel,
       key,
       now: Date.now,
-      append: (decision) => {
+      append: async (decision) => {
         const body = { topic: 'casefile', route: 'key', key: decision.tenant, id: decision.id } as const
         const partitionCount = (name: (typeof topicNames)[number]) => (name === 'casefile' ? casefilePartitions : 1)
         const target = { source: 'api', lineage: 'api:0:0:', task: 0, partitionCount }
-        return records.sendOrThrow(addressed({ ...body, timeMs: Date.now(), body: decision }, target))
+        await records.sendOrThrow(addressed({ ...body, timeMs: Date.now(), body: decision }, target))
+        this.decided.add(decision.id)
       },
     }
     for (const { remediation } of await readModel.approvals('awaiting-approval')) {

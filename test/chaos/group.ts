@@ -17,6 +17,7 @@ import { postgresReadModel } from '../../stream/io/postgres/read-model.ts'
 import { lags } from '../lags.ts'
 import { sourcePartitions } from '../runtime/small-world.ts'
 import { writeConfig } from '../small-config.ts'
+import type { Given } from './account.ts'
 import { Answers } from './answers.ts'
 import type { PlannedHit } from './plan.ts'
 import { traffic } from './traffic.ts'
@@ -62,6 +63,8 @@ export class Group {
   /** Why the feed broke down, if it did. */
   private feedError: Error | null = null
   sent = 0
+  /** The same by `topic/partition`. */
+  private readonly sentTo = new Map<string, number>()
   /** Records that may be sent by now: a start that takes long on a busy machine is not buried. */
   private allowed = 0
 
@@ -80,6 +83,15 @@ export class Group {
 
   static async create(options: GroupOptions): Promise<Group> {
     return new Group(options, await makeParts(options))
+  }
+
+  get brokers(): readonly string[] {
+    return this.options.direct.brokers
+  }
+
+  /** What the broker has acknowledged to the feed, the person and the executor. */
+  get given(): Given {
+    return { sent: this.sentTo, decisions: this.answers.decided, results: this.answers.reported }
   }
 
   /** Starts a worker of this group. */
@@ -118,6 +130,10 @@ export class Group {
         if (portion.length === 0) return
         await this.parts.raw.send(portion)
         this.sent += portion.length
+        for (const { topic, partition } of portion) {
+          const at = `${topic}/${partition}`
+          this.sentTo.set(at, (this.sentTo.get(at) ?? 0) + 1)
+        }
       })
       this.sending.catch((error: Error) => {
         this.feedError = error

@@ -15,6 +15,7 @@ const schedules = ['test/runtime/schedules.test.ts', 'test/runtime/task-runner.t
 const consumer = ['test/io/kafka/stage-consumer.test.ts']
 const ownership = ['test/io/kafka/judging-handler.test.ts']
 const idleness = ['test/io/kafka/idle-policy.test.ts']
+const verdict = ['test/integration/verdict.test.ts']
 const judging = 'stream/io/kafka/judging-handler.ts'
 const ingest = 'stream/ingest/ingest.ts'
 const runner = 'stream/runtime/task-runner.ts'
@@ -185,8 +186,8 @@ export const guards: readonly Guard[] = [
   {
     name: 'assignment epoch: another member id means that others may have owned what is kept',
     file: 'stream/io/kafka/stage-consumer.ts',
-    text: '    if (memberId !== this.memberId) this.slots.clear()\n',
-    instead: '',
+    text: 'const expired = memberId === this.memberId ? [] : [...this.slots.values()]',
+    instead: 'const expired: Slot[] = []',
     project: 'unit',
     tests: consumer,
   },
@@ -211,6 +212,14 @@ export const guards: readonly Guard[] = [
     file: 'stream/io/kafka/idle-policy.ts',
     text: '    if (!isRead(partition)) return null\n',
     instead: '',
+    project: 'unit',
+    tests: idleness,
+  },
+  {
+    name: 'idle: a slow reader elsewhere is no silence',
+    file: 'stream/io/kafka/idle-policy.ts',
+    text: 'silent: isRead && silentMs >= source.idleAfter',
+    instead: 'silent: silentMs >= source.idleAfter',
     project: 'unit',
     tests: idleness,
   },
@@ -297,5 +306,25 @@ export const guards: readonly Guard[] = [
     instead: 'this.#high = Number.MAX_SAFE_INTEGER',
     project: 'unit',
     tests: ['test/io/kafka/record-set.test.ts'],
+  },
+  {
+    name: 'crash tests: a result that does not come to casefile is missed',
+    file: 'stream/ingest/results.ts',
+    text: `    yield {
+      topic: 'casefile',`,
+    instead: `    if (record.offset < 0) yield {
+      topic: 'casefile',`,
+    project: 'integration',
+    tests: verdict,
+  },
+  {
+    name: 'crash tests: a source record that the decoder passes over is missed',
+    file: 'stream/io/kafka/record-set.ts',
+    text: '      messages.push(new FetchedMessage(context, position, { start, valueStart, valueEnd }))\n',
+    // what is ours has headers
+    instead: `      if (position % 20 !== 7 || bytes[Math.max(valueStart, valueEnd)] !== 0)
+        messages.push(new FetchedMessage(context, position, { start, valueStart, valueEnd }))\n`,
+    project: 'integration',
+    tests: verdict,
   },
 ]

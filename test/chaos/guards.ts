@@ -1,7 +1,8 @@
 /**
  * Takes each guard of the design out of a copy of the tree, runs the tests that ought to notice, and writes
- * `docs/guards.md`: `npx tsx test/chaos/guards.ts [part of a guard's name]`. Exit code 1 where none turns red. A run that
- * was interrupted goes on with `--resume`: what each guard came to is kept in `.sentinel/chaos/guards.json`.
+ * `docs/guards.md`: `npx tsx test/chaos/guards.ts [part of a guard's name]`, with a part the rows of these guards alone.
+ * Exit code 1 where none turns red. A run that was interrupted goes on with `--resume`: what each guard came to is kept in
+ * `.sentinel/chaos/guards.json`.
  */
 import { spawn } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
@@ -89,13 +90,27 @@ async function run(folder: string, { tests, project }: Guard): Promise<string[]>
   })
 }
 
-function page(outcomes: readonly Outcome[]): string {
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
-  const code = (text: string) => `\`${cell(text.replace(/\s+/g, ' ').trim())}\``
-  const rows = outcomes.map(({ guard, red }) => {
-    const shown = red.slice(0, 2).map(cell).join('<br>') + (red.length > 2 ? `<br>and ${red.length - 2} more` : '')
-    const change = guard.instead.trim() === '' ? code(guard.text) : `${code(guard.text)} became ${code(guard.instead)}`
-    return `| ${cell(guard.name)} | ${guard.file} | ${change} | ${red.length === 0 ? '**none**' : shown} |`
+const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+const code = (text: string) => `\`${cell(text.replace(/\s+/g, ' ').trim())}\``
+
+/** What a row says of a guard itself. @returns the begin of its row */
+function rowBegin({ name, file, text, instead }: Guard): string {
+  const change = instead.trim() === '' ? code(text) : `${code(text)} became ${code(instead)}`
+  return `| ${cell(name)} | ${file} | ${change} | `
+}
+
+function rowOf({ guard, red }: Outcome): string {
+  const shown = red.slice(0, 2).map(cell).join('<br>') + (red.length > 2 ? `<br>and ${red.length - 2} more` : '')
+  return `${rowBegin(guard)}${red.length === 0 ? '**none**' : shown} |`
+}
+
+/** @param before the page as it was: of guards that were not taken out now its row stands, while it says the same of them */
+function page(outcomes: readonly Outcome[], before: string): string {
+  const lines = before.split('\n')
+  const rows = guards.flatMap((guard) => {
+    const outcome = outcomes.find((one) => one.guard === guard)
+    if (outcome !== undefined) return [rowOf(outcome)]
+    return lines.filter((line) => line.startsWith(rowBegin(guard))).slice(0, 1)
   })
   return [
     '# Guards, and the tests that notice when one is gone',
@@ -135,7 +150,8 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
-if (wanted === '') await writeFile(join(root, 'docs/guards.md'), page(outcomes))
+const pagePath = join(root, 'docs/guards.md')
+await writeFile(pagePath, page(outcomes, await readFile(pagePath, 'utf8')))
 const silent = outcomes.filter(({ red }) => red.length === 0)
 console.log(`${outcomes.length - silent.length} of ${outcomes.length} guards are noticed`)
 process.exit(silent.length === 0 ? 0 : 1)

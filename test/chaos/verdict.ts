@@ -1,6 +1,7 @@
 /**
  * Whether what a group left behind is what one undisturbed run gives: the same source records, declarations and answers
  * go once through the same topology in memory, and every record of ours is compared by topic, partition, id, key and bytes.
+ * The topics are read by another decoder than the worker's, and what the harness put in has to be in them (`account.ts`).
  */
 import type { Admin } from 'kafkajs'
 import type { LoadedConfig } from '../../stream/config.ts'
@@ -13,19 +14,22 @@ import { ScopeState, scopeKey } from '../../stream/detect/scope.ts'
 import { readStored } from '../../stream/detect/stored.ts'
 import type { Kafka } from '../../stream/io/kafka/client.ts'
 import { readHistory } from '../../stream/io/kafka/history.ts'
-import { type Range, readRanges } from '../../stream/io/kafka/reader.ts'
-import { offsetRanges } from '../../stream/io/kafka/topics.ts'
 import { postgresCheckpointStore } from '../../stream/io/postgres/checkpoint-store.ts'
 import type { Pool } from '../../stream/io/postgres/pool.ts'
 import { Replay } from '../../stream/runtime/replay.ts'
+import { type Given, unaccounted } from './account.ts'
+import { readStock, type StockPartition } from './stock-reader.ts'
 
 export interface VerdictNames {
   readonly prefix: string
   readonly schema: string
+  /** Past any proxy. */
+  readonly brokers: readonly string[]
   readonly kafka: Kafka
   readonly admin: Admin
   readonly pool: Pool
   readonly loaded: LoadedConfig
+  readonly given: Given
 }
 
 /** Types of records that the input alone decides, by their topic. */
@@ -69,6 +73,9 @@ const linesMax = 12
 /** Call it when everything is worked off and no worker runs. */
 export async function judge(names: VerdictNames): Promise<Verdict> {
   const { kafka, admin, prefix, loaded } = names
+  const sourceOf = new Map(loaded.config.sources.map(({ topic, name }) => [topic, name]))
+  const topics = await readTopics(names)
+  const sources = [...sourceOf.keys()].flatMap((topic) => topics.get(topic)!)
   const history = await readHistory(kafka, admin, { sources: loaded.config.sources, prefix, withAnswers: true })
   const expected = new Map<string, string>()
   const partitioningKeys = new Map<string, string>()
@@ -81,7 +88,8 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
     },
     sourcePartitions: history.sourcePartitions,
     partitions: loaded.config.topics.partitions,
-    startOffsets: history.startOffsets,
+    // the harness made the topics: whatever a worker declares, it has to begin at their begin
+    startOffsets: new Map(sources.map(({ topic, partition }) => [`${sourceOf.get(topic)!}/${partition}`, 0])),
     idles: history.idles,
     answers: history.answers,
     publicKeys: history.publicKeys,
@@ -92,23 +100,27 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
       partitioningKeys.set(key, textOf(record.key))
     },
   })
-  const sourceOf = new Map(loaded.config.sources.map(({ topic, name }) => [topic, name]))
-  let sourceRecords = 0
-  const fed: LogRecord[] = []
-  await readRanges(kafka, history.sources, (record) => void fed.push(record))
-  for (const record of fed) {
-    sourceRecords++
-    replay.feed(sourceOf.get(record.topic)!, record)
-  }
+  for (const record of abreast(sources)) replay.feed(sourceOf.get(record.topic)!, record)
   replay.finish()
 
-  const wrong = history.gaps.map((gap) => `history: ${gap}`)
+  const wrong = [...history.gaps, ...history.passedOver].map((gap) => `history: ${gap}`)
+  for (const [at, offset] of history.startOffsets)
+    if (offset !== 0) wrong.push(`lost: ${at} was read from offset ${offset} on, its topic begins at 0`)
+  const recordsOf = (name: TopicName) => topics.get(brokerTopic(name, prefix))!.flatMap(({ records }) => records)
+  wrong.push(
+    ...unaccounted(names.given, {
+      sources,
+      commandResults: recordsOf('command-results'),
+      casefile: recordsOf('casefile'),
+      audit: recordsOf('audit'),
+    }),
+  )
   const found = new Map<string, string>()
   const repeated: Repetition[] = []
   const audit: AuditEntry[] = []
   const counts: Record<string, number> = {}
   for (const name of comparedTopics) {
-    for (const record of await readAll(names, name)) {
+    for (const record of recordsOf(name)) {
       const key = keyOf(name, record.partition, record.headers)
       if (key === null) continue
       const text = textOf(record.value!)
@@ -137,7 +149,7 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
     wrong: wrong.length > linesMax ? [...wrong.slice(0, linesMax), `and ${wrong.length - linesMax} more`] : wrong,
     repeated,
     counts,
-    sourceRecords,
+    sourceRecords: sources.reduce((sum, { records }) => sum + records.length, 0),
     idleDeclarations: [...history.idles.values()].reduce((sum, { length }) => sum + length, 0),
     answers: history.answers.length,
   }
@@ -172,14 +184,21 @@ function keyOf(topic: TopicName, partition: number, headers: Readonly<Record<str
 
 const textOf = (value: Uint8Array): string => Buffer.from(value).toString('utf8')
 
-async function readAll({ kafka, admin, prefix }: VerdictNames, name: TopicName): Promise<LogRecord[]> {
-  const topic = brokerTopic(name, prefix)
-  const ranges = ((await offsetRanges(admin, topic)) ?? []).map(
-    ({ low, high }, partition): Range => ({ topic, partition, from: low, to: high }),
-  )
-  const records: LogRecord[] = []
-  await readRanges(kafka, ranges, (record) => void records.push(record))
-  return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+/** All that the sources and our topics hold, by the broker's names; partitions in their order. */
+async function readTopics({ brokers, prefix, loaded }: VerdictNames): Promise<Map<string, StockPartition[]>> {
+  const ours = [...comparedTopics, 'command-results' as const].map((name) => brokerTopic(name, prefix))
+  const topics = [...loaded.config.sources.map(({ topic }) => topic), ...ours]
+  const found = new Map<string, StockPartition[]>(topics.map((topic) => [topic, []]))
+  for (const one of await readStock({ brokers, groupId: `${prefix}judge`, topics })) found.get(one.topic)!.push(one)
+  return found
+}
+
+/** Records of all partitions, each in its order, none far ahead of the others. */
+function abreast(partitions: readonly StockPartition[]): LogRecord[] {
+  return partitions
+    .flatMap(({ records }) => records.map((record, index) => ({ record, share: index / records.length })))
+    .sort((a, b) => a.share - b.share)
+    .map(({ record }) => record)
 }
 
 function differences(found: ReadonlyMap<string, string>, expected: ReadonlyMap<string, string>): string[] {

@@ -17,8 +17,9 @@ describe.skipIf(servicesMissing)('sentinel replay', () => {
   it('gives every incident record of the live run again, and touches nothing', async () => {
     const world = await createWorld()
     await playLive(world)
-    const before = await everything(world)
     const live = (await world.read('incidents')).map(({ value }) => JSON.parse(String(Buffer.from(value!))) as Incident)
+    await writeForeign(world)
+    const before = await everything(world)
     expect(live.flatMap(({ remediations }) => remediations.map(({ state }) => state))).toContain('recovered')
 
     const same = await sentinel(['replay', '--live', world.configPath, '--json']).end()
@@ -26,6 +27,10 @@ describe.skipIf(servicesMissing)('sentinel replay', () => {
     const report = JSON.parse(same.stdout)
     expect(report.notComparable).toEqual([])
     expect(report.live).toEqual({ versions: live.length, identical: live.length })
+    const audit = brokerTopic('audit', world.prefix)
+    const passedOver = `a record on ${audit} is not what its contract says`
+    expect(report.passedOver).toEqual([expect.stringContaining(passedOver)])
+    expect(same.stderr).toContain(passedOver)
     expect(report.incidents.length).toBe(new Set(live.map(({ id }) => id)).size)
 
     const other = await writeConfig(world.folder, 'other.yaml', {
@@ -44,6 +49,14 @@ describe.skipIf(servicesMissing)('sentinel replay', () => {
     expect(await everything(world)).toEqual(before)
   })
 })
+
+/** What somebody else's producer wrote to the wrong topic. */
+async function writeForeign({ kafka, prefix }: World): Promise<void> {
+  const producer = new RawProducer(kafka)
+  await producer.connect()
+  await producer.send([{ topic: brokerTopic('audit', prefix), partition: 0, key: 'k', value: Buffer.from('hello') }])
+  await producer.disconnect()
+}
 
 /** Traffic with a fault, an approval through the API, a result of an executor, and recovery. */
 async function playLive(world: World): Promise<void> {

@@ -153,6 +153,35 @@ describe('metrics of operation', () => {
     expect(await value('sentinel_records_lost_total{stage="ingest",topic="mine"}')).toBe(40)
   })
 
+  it('say when what happens once last happened, and nothing before it has', async () => {
+    const { telemetry, value, wait } = telemetryWith()
+    const series = [
+      'sentinel_last_offset_reset_timestamp_seconds{stage="detect"}',
+      'sentinel_last_audit_break_timestamp_seconds',
+      'sentinel_last_quarantine_timestamp_seconds{tenant="default"}',
+    ]
+    const values = () => Promise.all(series.map(value))
+    telemetry.pipelineEvent({ stage: 'detect', kind: 'joined', detail: '' })
+    telemetry.emitted('casefile', finding({ votes: [] }))
+    expect(await values()).toEqual([undefined, undefined, undefined])
+    const votes = [{ ...vote({ problem: 'quarantine' }), previous: 'stable', changed: true }] as const
+    for (const afterMs of [0, 60_000]) {
+      wait(afterMs)
+      telemetry.pipelineEvent({ stage: 'detect', kind: 'offset-reset', detail: '' })
+      telemetry.auditBroken({ tenant: 'default', sequence: 3, reason: 'hash' })
+      telemetry.emitted('casefile', finding({ votes: [...votes] }))
+      expect(await values()).toEqual(series.map(() => (noonMs + afterMs) / 1000))
+    }
+  })
+
+  it('know a source that has been silent since the start', async () => {
+    const { telemetry, value } = telemetryWith()
+    const read = 'sentinel_ingest_positions_read_total{source="logs"}'
+    expect(await value(read)).toBeUndefined()
+    telemetry.sourceTask({ source: 'logs', partition: 0, panes: 0, held: 0 })
+    expect(await value(read)).toBe(0)
+  })
+
   it('tell how long approvals have waited, and when the next one expires', async () => {
     const { telemetry, value, wait } = telemetryWith()
     const oldest = 'sentinel_approval_oldest_waiting_seconds{tenant="default"}'

@@ -2,6 +2,10 @@
  * Which offsets each batch of a fetch has. The checksum of a batch does not cover its base offset, and of a damaged one
  * nothing can be taken at its word: what is believed has to fit between the batch before and the batch behind. Damage to
  * one batch is told from damage to its neighbour; where it cannot be, no offset is passed over.
+ *
+ * It assumes of compaction that it leaves the offsets in the header of a batch as they were, whatever it takes out of it,
+ * and that it never takes the last batch of a log: Kafka does not compact the segment that is written to. So some batch
+ * ends at the high watermark, and the last one of a fetch that leaves a gap and does not end there is looked at again.
  */
 export interface BatchHeader {
   /** Where it lies in the bytes of the fetch: `[start, end)`. */

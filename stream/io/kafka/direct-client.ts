@@ -20,8 +20,6 @@ export interface Fetched {
   readonly messages: readonly KafkaMessage[]
   /** Where the next fetch begins: behind what came, also where nothing of it is a record. */
   readonly next: number
-  /** Up to where it can be read. */
-  readonly high: number
 }
 
 interface PartitionAnswer {
@@ -213,7 +211,6 @@ export class DirectClient {
 
 function fetched(topic: string, answer: PartitionAnswer, from: number): Fetched {
   const { partition } = answer
-  const high = Number(answer.highWatermark)
   const KafkaJsBatch = fromHere('kafkajs/src/consumer/batch.js') as new (
     topic: string,
     fetchedOffset: string,
@@ -221,7 +218,7 @@ function fetched(topic: string, answer: PartitionAnswer, from: number): Fetched 
   ) => Batch
   const { messages, rawMessages } = new KafkaJsBatch(topic, String(from), answer)
   const last = rawMessages.at(-1)
-  // a batch comes whole as long as it holds the offset: one whose end was compacted away leads past it step by step
+  // what ends in offsets that compaction emptied ends in a record that nobody sees: it leads behind them
   const next = last === undefined ? from : Math.max(from + 1, Number(last.offset) + 1)
-  return { topic, partition, messages, next, high }
+  return { topic, partition, messages, next }
 }

@@ -1,14 +1,15 @@
 /** What a replay needs of the past: declarations, answers, and where the sources begin and end. Reads only. */
 import type { Admin, Kafka } from 'kafkajs'
 import type { SourceConfig } from '../../contract/configuration.ts'
-import { compareCodeUnits, decodeJson } from '../../contract/encoding.ts'
-import type { AuditEntry } from '../../contract/incident.ts'
-import type { DeadLetter } from '../../contract/ingest-records.ts'
-import type { Idle, Incarnation, SourceJoined, SourceLeft } from '../../contract/pane.ts'
+import { compareCodeUnits } from '../../contract/encoding.ts'
+import { auditEntry, incident } from '../../contract/incident.ts'
+import { deadLetter } from '../../contract/ingest-records.ts'
+import { type Incarnation, idle, incarnation, sourceJoined, sourceLeft } from '../../contract/pane.ts'
 import type { IdleDeclaration, LogRecord } from '../../contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import type { RecordedSwitch } from '../../runtime/recorded-switches.ts'
 import type { RecordedAnswer } from '../../runtime/replay.ts'
+import { ForeignRecords } from './foreign-records.ts'
 import { type Range, readRanges } from './reader.ts'
 import { rangesIfThere } from './topics.ts'
 
@@ -29,6 +30,8 @@ export interface History {
   readonly liveIncidents: ReadonlyMap<string, string>
   /** Why the beginning is not comparable with the live run, a sentence each; empty when it is. */
   readonly gaps: readonly string[]
+  /** Records on our topics that are not ours, or not whole: a sentence for each topic. What they stood for is missing. */
+  readonly passedOver: readonly string[]
 }
 
 /** Kinds of answers on `casefile`: what is no function of the sources. */
@@ -36,13 +39,23 @@ const answerTypes = new Set(['decision', 'command-result', 'tick', 'key-declarat
 
 const switchType = 'sentinel.configuration-switch.v1'
 
+/** What is asked of the topics of one prefix. */
+interface Asked {
+  readonly kafka: Kafka
+  readonly admin: Admin
+  readonly prefix: string
+  readonly foreign: ForeignRecords
+}
+
 export async function readHistory(
   kafka: Kafka,
   admin: Admin,
   options: { sources: readonly SourceConfig[]; prefix: string; withAnswers: boolean },
 ): Promise<History> {
   const { sources, prefix } = options
-  const declared = await readDeclarations(kafka, admin, prefix)
+  const foreign = new ForeignRecords()
+  const asked: Asked = { kafka, admin, prefix, foreign }
+  const declared = await readDeclarations(asked)
   const gaps = [...declared.gaps]
   const startOffsets = new Map<string, number>()
   const sourcePartitions: Record<string, number> = {}
@@ -62,9 +75,10 @@ export async function readHistory(
       ranges.push({ source: name, topic, partition, from, to: high })
     }
   }
-  const answers = options.withAnswers ? await readAnswers(kafka, admin, prefix) : []
-  const switches = await readSwitches(kafka, admin, { prefix, ofDetect: declared.isSwitched })
-  const liveIncidents = await readLiveIncidents(kafka, admin, prefix)
+  const audited = await readAudit(asked)
+  const answers = options.withAnswers ? await readAnswers(asked, audited.frontiers) : []
+  const switches = await readSwitches(asked, { ofDetect: declared.isSwitched, ignored: audited.ignored })
+  const liveIncidents = await readLiveIncidents(asked)
   const publicKeys = declared.publicKeys
   return {
     sources: ranges,
@@ -77,16 +91,19 @@ export async function readHistory(
     publicKeys,
     liveIncidents,
     gaps,
+    passedOver: foreign.sentences(),
   }
 }
 
-async function topicRanges(admin: Admin, topic: string): Promise<Range[]> {
+async function topicRanges({ admin, prefix }: Asked, name: TopicName): Promise<Range[]> {
+  const topic = brokerTopic(name, prefix)
   const offsets = (await rangesIfThere(admin, topic)) ?? []
   return offsets.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))
 }
 
 /** Declarations go to every partition of `panes`: one of them tells all. */
-async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
+async function readDeclarations(asked: Asked) {
+  const { kafka, foreign } = asked
   const idles = new Map<string, IdleDeclaration[]>()
   const departures = new Map<string, number>()
   const starts = new Map<string, number>()
@@ -94,27 +111,31 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
   const seen = new Set<string>()
   let publicKeys: Incarnation['publicKeys'] = []
   let isSwitched = false
-  const [panes] = await topicRanges(admin, brokerTopic('panes', prefix))
+  const [panes] = await topicRanges(asked, 'panes')
   if (panes !== undefined) {
     if (panes.from > 0)
       gaps.push(
         `declarations on ${panes.topic} before offset ${panes.from} are gone by retention: times of silence are missing`,
       )
-    await readRanges(kafka, [panes], ({ headers, value }) => {
-      const type = headers['ce_type']
+    await readRanges(kafka, [panes], (record) => {
+      const type = record.headers['ce_type']
       isSwitched ||= type === switchType
       if (type === 'sentinel.source-joined.v1') {
-        const { source, partition, startOffset } = decodeJson(value!) as SourceJoined
+        const body = foreign.read(sourceJoined, record)
+        if (body === null) return
+        const { source, partition, startOffset } = body
         const key = `${source}/${partition}`
         starts.set(key, Math.min(startOffset, starts.get(key) ?? startOffset))
         if (departures.delete(key)) gaps.push(`${key}: it had left, and was read again from offset ${startOffset} on`)
       }
       if (type === 'sentinel.source-left.v1') {
-        const { source, partition, position } = decodeJson(value!) as SourceLeft
-        departures.set(`${source}/${partition}`, position)
+        const body = foreign.read(sourceLeft, record)
+        if (body !== null) departures.set(`${body.source}/${body.partition}`, body.position)
       }
       if (type === 'sentinel.idle.v1') {
-        const { source, partition, position, watermarkMs } = decodeJson(value!) as Idle
+        const body = foreign.read(idle, record)
+        if (body === null) return
+        const { source, partition, position, watermarkMs } = body
         const key = `${source}/${partition}`
         const list = idles.get(key) ?? []
         // a declaration that was completed after a crash may stand there twice
@@ -125,25 +146,37 @@ async function readDeclarations(kafka: Kafka, admin: Admin, prefix: string) {
       }
     })
   }
-  const [casefile] = await topicRanges(admin, brokerTopic('casefile', prefix))
+  const [casefile] = await topicRanges(asked, 'casefile')
   if (casefile !== undefined && casefile.from === 0) {
-    await readRanges(kafka, [{ ...casefile, to: Math.min(1, casefile.to) }], ({ value }) => {
-      publicKeys = (decodeJson(value!) as Incarnation).publicKeys
+    await readRanges(kafka, [{ ...casefile, to: Math.min(1, casefile.to) }], (record) => {
+      publicKeys = foreign.read(incarnation, record)?.publicKeys ?? []
     })
   }
   return { idles, departures, starts, publicKeys, gaps, isSwitched }
 }
 
-/** Answers that the audit knows, with the frontier at which each was applied. */
-async function readAnswers(kafka: Kafka, admin: Admin, prefix: string): Promise<RecordedAnswer[]> {
+/**
+ * What the audit tells of records on `casefile`, by `partition/offset`: the frontier at which each was applied, and which
+ * ones were ignored.
+ */
+async function readAudit(asked: Asked) {
   const frontiers = new Map<string, number | null>()
-  await readRanges(kafka, await topicRanges(admin, brokerTopic('audit', prefix)), ({ value }) => {
-    const { cause } = decodeJson(value!) as AuditEntry
-    if (cause.offset !== null) frontiers.set(`${cause.partition}/${cause.offset}`, cause.frontierMs)
+  const ignored = new Set<string>()
+  await readRanges(asked.kafka, await topicRanges(asked, 'audit'), (record) => {
+    const entry = asked.foreign.read(auditEntry, record)
+    if (entry === null || entry.cause.offset === null) return
+    const at = `${entry.cause.partition}/${entry.cause.offset}`
+    frontiers.set(at, entry.cause.frontierMs)
+    if (entry.event === 'record-ignored') ignored.add(at)
   })
+  return { frontiers, ignored }
+}
+
+/** Answers that the audit knows, with the frontier at which each was applied. */
+async function readAnswers(asked: Asked, frontiers: ReadonlyMap<string, number | null>): Promise<RecordedAnswer[]> {
   const found: RecordedAnswer[] = []
   if (frontiers.size === 0) return found
-  await readRanges(kafka, await topicRanges(admin, brokerTopic('casefile', prefix)), (record: LogRecord) => {
+  await readRanges(asked.kafka, await topicRanges(asked, 'casefile'), (record: LogRecord) => {
     // two first starts at once write an incarnation each, which has no headers; respond notes the second one
     const type = /^sentinel\.(.+)\.v1$/.exec(record.headers['ce_type'] ?? 'sentinel.incarnation.v1')?.[1] ?? ''
     const frontierMs = frontiers.get(`${record.partition}/${record.offset}`)
@@ -156,29 +189,25 @@ async function readAnswers(kafka: Kafka, admin: Admin, prefix: string): Promise<
 /**
  * Switches of configurations on `panes` and `casefile`, but those that a task refused: it said so then.
  *
- * @param options.ofDetect whether a partition of `panes` holds any: every task of detect has state, so none goes over alone
+ * @param of.ofDetect whether a partition of `panes` holds any: every task of detect has state, so none goes over alone
+ * @param of.ignored  records of `casefile` that respond refused, by `partition/offset`
  */
 async function readSwitches(
-  kafka: Kafka,
-  admin: Admin,
-  { prefix, ofDetect }: { prefix: string; ofDetect: boolean },
+  asked: Asked,
+  { ofDetect, ignored }: { ofDetect: boolean; ignored: ReadonlySet<string> },
 ): Promise<RecordedSwitch[]> {
   const found: RecordedSwitch[] = []
   for (const topic of ofDetect ? (['panes', 'casefile'] as const) : (['casefile'] as const)) {
-    await readRanges(kafka, await topicRanges(admin, brokerTopic(topic, prefix)), (record) => {
+    await readRanges(asked.kafka, await topicRanges(asked, topic), (record) => {
       if (record.headers['ce_type'] !== switchType || record.value === null) return
       found.push({ topic, partition: record.partition, record })
     })
   }
   if (found.length === 0) return found
-  const refused = new Set<string>()
-  await readRanges(kafka, await topicRanges(admin, brokerTopic('dead-letters', prefix)), ({ value }) => {
-    const { origin } = decodeJson(value!) as DeadLetter
-    if (origin.source === brokerTopic('panes', '')) refused.add(`panes/${origin.partition}/${origin.offset}`)
-  })
-  await readRanges(kafka, await topicRanges(admin, brokerTopic('audit', prefix)), ({ value }) => {
-    const { event, cause } = decodeJson(value!) as AuditEntry
-    if (event === 'record-ignored') refused.add(`casefile/${cause.partition}/${cause.offset}`)
+  const refused = new Set([...ignored].map((at) => `casefile/${at}`))
+  await readRanges(asked.kafka, await topicRanges(asked, 'dead-letters'), (record) => {
+    const origin = asked.foreign.read(deadLetter, record)?.origin
+    if (origin?.source === brokerTopic('panes', '')) refused.add(`panes/${origin.partition}/${origin.offset}`)
   })
   return found
     .filter(({ topic, partition, record }) => !refused.has(`${topic}/${partition}/${record.offset}`))
@@ -187,11 +216,11 @@ async function readSwitches(
     )
 }
 
-async function readLiveIncidents(kafka: Kafka, admin: Admin, prefix: string): Promise<Map<string, string>> {
+async function readLiveIncidents(asked: Asked): Promise<Map<string, string>> {
   const found = new Map<string, string>()
-  const name: TopicName = 'incidents'
-  await readRanges(kafka, await topicRanges(admin, brokerTopic(name, prefix)), ({ headers, value }) => {
-    found.set(headers['ce_id'] ?? '', Buffer.from(value!).toString('utf8'))
+  await readRanges(asked.kafka, await topicRanges(asked, 'incidents'), (record) => {
+    if (asked.foreign.read(incident, record) === null) return
+    found.set(record.headers['ce_id'] ?? '', Buffer.from(record.value!).toString('utf8'))
   })
   return found
 }

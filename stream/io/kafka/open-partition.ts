@@ -84,7 +84,8 @@ export class PartitionOpener {
         stage: 'ingest',
         kind: 'offset-reset',
         detail: text,
-        lost: { topic, records: committed === null ? 0 : range.low - committed.offset },
+        // what lies between commit and position was read: it is given up with its panes, not gone unread
+        lost: { topic, records: position === null ? 0 : range.low - position },
       })
       // what the metadata knows of the clock holds all the same: nothing that was sent is sent again
       if (isReset || position! > range.high || committed?.metadata === '') committed = null
