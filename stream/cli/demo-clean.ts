@@ -1,11 +1,13 @@
 /** Removes what earlier demos left. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { provideServices } from '../../deploy/local/services.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
+import { sessionTimeoutMs } from '../io/kafka/stage-consumer.ts'
 import { withAdmin } from '../io/kafka/topics.ts'
 import { createPool, type Pool, withClient } from '../io/postgres/pool.ts'
 import { schemaName } from '../io/postgres/schema.ts'
+import { whyLeft } from './demo-note.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Where each demo keeps its configuration and its key, in a folder that has the demo's name. */
@@ -21,49 +23,6 @@ export interface DemoNames {
 }
 
 const namePattern = /^demo-(\d{8}_\d{6})$/
-
-const noteName = 'demo.json'
-
-/** Where a demo ran: what goes by its name elsewhere is not what it left. */
-interface DemoNote {
-  readonly pid: number
-  readonly brokers: readonly string[]
-  /** Host, port and name; no user and no password. */
-  readonly database: string
-}
-
-/** Notes in a demo's folder who plays it, and on which services. */
-export async function noteDemo(
-  folder: string,
-  { brokers, databaseUrl }: { brokers: readonly string[]; databaseUrl: string },
-): Promise<void> {
-  const note: DemoNote = { pid: process.pid, brokers, database: databaseOf(databaseUrl) }
-  await writeFile(join(folder, noteName), JSON.stringify(note))
-}
-
-function databaseOf(url: string): string {
-  const { host, pathname } = new URL(url)
-  return `${host}${pathname}`
-}
-
-/** @returns why a demo is left as it is; null where nothing speaks against its removal */
-async function whyLeft({ name }: DemoNames, here: Omit<DemoNote, 'pid'>): Promise<string | null> {
-  const text = await readFile(join(demosFolder, name, noteName), 'utf8').catch(() => null)
-  if (text === null) return null
-  const { pid, brokers, database } = JSON.parse(text) as DemoNote
-  if (isAlive(pid)) return `it runs (process ${pid})`
-  if (brokers.join() === here.brokers.join() && database === here.database) return null
-  return `it ran on ${brokers.join(',')} and ${database}: set KAFKA_BROKERS and DATABASE_URL as they were then`
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
 
 /** @param startedMs wall clock; demos that start within one second would share their names */
 export function demoNames(startedMs: number): DemoNames {
@@ -92,13 +51,13 @@ export async function cleanDemos(terminal: Terminal, signal: AbortSignal): Promi
   const brokers = 'brokers' in services.kafka ? services.kafka.brokers : []
   const { url } = services.postgres!
   const pool = createPool({ url, maxConnections: 1 })
-  const here = { brokers, database: databaseOf(url) }
+  const here = { brokers, databaseUrl: url }
   try {
     const kafka = createKafka({ brokers, clientId: 'sentinel-demo' }, () => {})
     let left = 0
     for (const demo of demos) {
       if (signal.aborted) return 130
-      const why = await whyLeft(demo, here)
+      const why = await whyLeft(join(demosFolder, demo.name), here)
       if (why !== null) {
         terminal.warn(`${demo.name} is left as it is: ${why}`)
         left++
@@ -111,6 +70,9 @@ export async function cleanDemos(terminal: Terminal, signal: AbortSignal): Promi
   }
 }
 
+/** Of a process that was killed the groups have members until their sessions end, and for a moment after. */
+const endedAgoMs = sessionTimeoutMs + 4_000
+
 /** @returns whether it is gone */
 async function cleanDemo(
   demo: DemoNames,
@@ -119,7 +81,9 @@ async function cleanDemo(
   const { kafka, pool, terminal, brokers } = from
   const found = await removeFromBroker(kafka, demo)
   if (found === null) {
-    terminal.warn(`${demo.name} runs: it is left as it is`)
+    terminal.warn(
+      `${demo.name} is left as it is: it runs, or ended less than ${endedAgoMs / 1000} s ago: try again then`,
+    )
     return false
   }
   const hadSchema = await dropSchema(pool, demo)

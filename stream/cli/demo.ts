@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { stringify } from 'yaml'
 import { provideServices, type Services } from '../../deploy/local/services.ts'
-import { type LoadedConfig, loadConfig } from '../config.ts'
+import { type LoadedConfig, loadConfig, processEnvironment } from '../config.ts'
 import type { Command, Incident } from '../contract/incident.ts'
 import { brokerTopic } from '../contract/topics.ts'
 import { SentinelError } from '../errors.ts'
@@ -13,11 +13,12 @@ import { createTelemetry } from '../telemetry.ts'
 import { stageNames } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
-import { cleanDemos, demoNames, demosFolder, noteDemo } from './demo-clean.ts'
+import { cleanDemos, demoNames, demosFolder } from './demo-clean.ts'
 import { demoBehindMs, demoConfiguration, demoPartitions } from './demo-configuration.ts'
 import { createKafkaDemo } from './demo-kafka.ts'
 import { createMemoryDemo } from './demo-memory.ts'
 import { createNarrator, type NarratorOptions } from './demo-narrator.ts'
+import { noteDemo } from './demo-note.ts'
 import { packageFile } from './package-file.ts'
 import type { Terminal } from './terminal.ts'
 import { startWorker, type Worker } from './worker.ts'
@@ -248,13 +249,19 @@ function whereNext(
 ): void {
   const topic = brokerTopic('incidents', run.prefix)
   const [broker] = run.brokers
+  // what the environment names stays there; the one that was started here has a password that nobody knows
+  const isGiven = processEnvironment()['DATABASE_URL'] !== undefined
+  const database = isGiven ? '' : `DATABASE_URL=${run.services.postgres!.url} `
   terminal.print()
   terminal.print(terminal.style('bold', 'Where to look next'))
   const lines = [
     ['incidents, downstream', `kcat -C -b ${broker} -t ${topic} -o beginning -e`],
     ['or', `kafka-console-consumer.sh --bootstrap-server ${broker} --topic ${topic} --from-beginning`],
     ['the same history again', `KAFKA_BROKERS=${broker} ${npmSentinel} replay --live ${run.folder}/sentinel.yaml`],
-    ['its audit', `KAFKA_BROKERS=${broker} ${npmSentinel} audit verify --config ${run.folder}/sentinel.yaml`],
+    [
+      'its audit',
+      `KAFKA_BROKERS=${broker} ${database}${npmSentinel} audit verify --config ${run.folder}/sentinel.yaml`,
+    ],
     ['your own topics', `${npmSentinel} run --help`],
     ['remove what demos left', cleanCommand],
     ...run.services.stopCommands.map((command) => ['stop the services', command]),

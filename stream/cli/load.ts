@@ -48,10 +48,12 @@ async function keptToken(loaded: LoadedConfig): Promise<string> {
   try {
     return await readSecret(path)
   } catch (cause) {
-    throw new SentinelError(
-      'PERMISSION_DENIED',
-      `No token: set SENTINEL_TOKEN to the one that the worker printed when it started, or let ${path} be read.`,
-      { cause },
-    )
+    const set = 'set SENTINEL_TOKEN to the one that the worker printed when it started'
+    const { code, message } = cause as SentinelError
+    const text =
+      code === 'NOT_FOUND'
+        ? `No token: ${set}, or name by --config the configuration that it runs under. A worker without a terminal keeps its token in ${path}.`
+        : `No token: ${message} The worker makes the new one when it starts again. Or ${set}.`
+    throw new SentinelError('PERMISSION_DENIED', text, { cause })
   }
 }

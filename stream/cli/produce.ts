@@ -1,14 +1,22 @@
-import { constants, createReadStream } from 'node:fs'
-import { access } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
+import type { Readable } from 'node:stream'
 import { setTimeout as pause } from 'node:timers/promises'
 import { SentinelError } from '../errors.ts'
-import { formatOfFile, type ImportFormat, type ImportOptions, importFormats, importRows } from '../import/import.ts'
-import { createKafka } from '../io/kafka/client.ts'
+import {
+  formatOfFile,
+  type ImportedRow,
+  type ImportFormat,
+  type ImportOptions,
+  importFormats,
+  importRows,
+} from '../import/import.ts'
+import { createKafka, type Kafka } from '../io/kafka/client.ts'
 import { RawProducer, type RawRecord } from '../io/kafka/raw-producer.ts'
-import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
+import { createTopics, offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
+import { rowBatches } from './row-batches.ts'
 
 const flags = {
   file: { type: 'text', value: 'PATH', required: true, description: 'The file; - for standard input' },
@@ -43,7 +51,7 @@ export const produce = defineCommand({
   name: 'produce',
   summary: 'Stream a CSV, NDJSON or text file of any size into a topic',
   description:
-    'CSV rows become metric points {name, value, time, entity, labels}; lines of NDJSON and text go as they are. Rows that cannot be read are reported with their line and not sent.',
+    'CSV rows become metric points {name, value, time, entity, labels}; lines of NDJSON and text go as they are. Rows that cannot be read are reported with their line and not sent. A pipe is followed: what comes slowly is sent within a moment. Interrupted, it sends what it has read and says up to which line.',
   flags,
   positionals: [],
   examples: [
@@ -61,7 +69,11 @@ export const produce = defineCommand({
   run,
 })
 
-const chunkRecords = 500
+const batchRows = 500
+/** With a rate: what is sent at once is a part of a second's. */
+const batchesASecond = 5
+/** So long a row that was read waits for others: who follows a pipe sees it soon. */
+const batchWaitMs = 200
 const badShownMax = 20
 
 async function run(context: CommandContext<typeof flags>): Promise<number> {
@@ -69,51 +81,70 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   const loaded = await load(context)
   const options = importOptions(given)
   const stream = await openFile(given.file)
-  const kafka = createKafka(kafkaConnection(loaded), () => {})
-  const partitions = await topicPartitions(kafka, given)
+  const rowsMax =
+    given.rate === undefined ? batchRows : Math.max(1, Math.min(batchRows, Math.round(given.rate / batchesASecond)))
+  const rows = importRows(chunksOf(stream, given.file), options)
+  const batches = rowBatches(rows, { rowsMax, waitMs: batchWaitMs, signal })
+  try {
+    const kafka = createKafka(kafkaConnection(loaded), () => {})
+    const topic = await findTopic(kafka, given)
+    // what cannot be read, or lacks a column, leaves no topic behind
+    const first = await batches.next()
+    const isStoppedBefore = signal.aborted && first.done === true
+    if (!topic.isThere && !isStoppedBefore) await makeTopic(kafka, { topic: given.topic, partitions: topic.partitions })
+    const { sent, bad, line } = isStoppedBefore
+      ? { sent: 0, bad: 0, line: 0 }
+      : await send(context, { kafka, first, batches, partitions: topic.partitions })
+    const unread = bad === 0 ? '' : `; ${bad} rows could not be read and were not sent`
+    const upTo = signal.aborted ? `; interrupted${line === 0 ? '' : ` after line ${line}`}` : ''
+    terminal.print(`${sent.toLocaleString('en')} records to ${given.topic}${unread}${upTo}`)
+    if (signal.aborted) return 130
+    return bad === 0 ? 0 : 1
+  } finally {
+    stream.destroy() // a pipe that is silent would hold the process
+  }
+}
+
+interface Input {
+  readonly kafka: Kafka
+  readonly first: IteratorResult<readonly ImportedRow[]>
+  /** What follows the first. */
+  readonly batches: AsyncIterator<readonly ImportedRow[]>
+  /** Of the topic (count). */
+  readonly partitions: number
+}
+
+/** @returns how many rows were sent, how many could not be read, and the line that the last of them began on */
+async function send(context: CommandContext<typeof flags>, { kafka, first, batches, partitions }: Input) {
+  const { flags: given, terminal, signal } = context
   const producer = new RawProducer(kafka)
   await producer.connect()
   const progress = terminal.progress({ label: given.topic, unit: 'records' })
   const startedMs = performance.now()
-  let sent = 0
-  let bad = 0
-  let chunk: RawRecord[] = []
-  const flush = async () => {
-    await producer.send(chunk)
-    sent += chunk.length
-    chunk = []
-    progress.update(sent)
-    if (given.rate === undefined) return
-    const aheadMs = (sent / given.rate) * 1000 - (performance.now() - startedMs)
-    if (aheadMs > 0) await pause(aheadMs, undefined, { signal }).catch(() => {})
-  }
+  let [sent, bad, line] = [0, 0, 0]
   try {
-    const chunkSize =
-      given.rate === undefined ? chunkRecords : Math.max(1, Math.min(chunkRecords, Math.round(given.rate / 5)))
-    for await (const row of importRows(stream, options)) {
-      if (signal.aborted) break
-      if (row.kind === 'bad') {
-        if (++bad <= badShownMax) terminal.warn(`line ${row.line}: ${row.reason}`)
-        continue
+    for (let step = first; step.done !== true; step = await batches.next()) {
+      const records: RawRecord[] = []
+      for (const row of step.value) {
+        if (row.kind === 'bad') {
+          if (++bad <= badShownMax) terminal.warn(`line ${row.line}: ${row.reason}`)
+          continue
+        }
+        const partition = given.partition ?? (sent + records.length) % partitions
+        records.push({ topic: given.topic, partition, key: null, value: row.value })
       }
-      chunk.push({
-        topic: given.topic,
-        partition: given.partition ?? (sent + chunk.length) % partitions,
-        key: null,
-        value: row.value,
-      })
-      if (chunk.length >= chunkSize) await flush()
+      await producer.send(records)
+      sent += records.length
+      line = step.value.at(-1)!.line
+      progress.update(sent)
+      const aheadMs = given.rate === undefined ? 0 : (sent / given.rate) * 1000 - (performance.now() - startedMs)
+      if (aheadMs > 0) await pause(aheadMs, undefined, { signal }).catch(() => {})
     }
-    await flush()
   } finally {
     progress.finish()
     await producer.disconnect()
   }
-  terminal.print(
-    `${sent.toLocaleString('en')} records to ${given.topic}${bad === 0 ? '' : `; ${bad} rows could not be read and were not sent`}`,
-  )
-  if (signal.aborted) return 130
-  return bad === 0 ? 0 : 1
+  return { sent, bad, line }
 }
 
 function importOptions(given: CommandContext<typeof flags>['flags']): ImportOptions {
@@ -134,20 +165,37 @@ function importOptions(given: CommandContext<typeof flags>['flags']): ImportOpti
   return { format, columns, ...(given.delimiter === undefined ? {} : { delimiter: given.delimiter }) }
 }
 
-async function openFile(path: string): Promise<AsyncIterable<Uint8Array>> {
-  if (path === '-') return process.stdin as AsyncIterable<Uint8Array>
+/** @throws INPUT_UNREADABLE */
+async function openFile(path: string): Promise<Readable> {
+  if (path === '-') return process.stdin
   try {
-    await access(path, constants.R_OK)
-    return createReadStream(path) as AsyncIterable<Uint8Array>
+    return (await open(path)).createReadStream()
   } catch (cause) {
-    throw new SentinelError('INPUT_UNREADABLE', `${path} cannot be read: ${(cause as Error).message}`, { cause })
+    throw unreadable(path, cause)
   }
 }
 
-async function topicPartitions(
-  kafka: ReturnType<typeof createKafka>,
-  given: CommandContext<typeof flags>['flags'],
-): Promise<number> {
+/** @throws INPUT_UNREADABLE also for what can be opened and not read, such as a folder */
+async function* chunksOf(stream: Readable, path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* stream as AsyncIterable<Uint8Array>
+  } catch (cause) {
+    throw unreadable(path, cause)
+  }
+}
+
+function unreadable(path: string, cause: unknown): SentinelError {
+  const { code, message } = cause as NodeJS.ErrnoException
+  const why = code === 'EISDIR' ? 'it is a folder' : message
+  const name = path === '-' ? 'standard input' : path
+  return new SentinelError('INPUT_UNREADABLE', `${name} cannot be read: ${why}`, { cause })
+}
+
+/**
+ * @returns whether the topic is there, and the partitions that it has or would be made with (count)
+ * @throws NOT_FOUND, USAGE for a partition that it has not
+ */
+async function findTopic(kafka: Kafka, given: CommandContext<typeof flags>['flags']) {
   return withAdmin(kafka, async (admin) => {
     const isThere = (await admin.listTopics()).includes(given.topic)
     if (!isThere && given.create === undefined) {
@@ -161,9 +209,11 @@ async function topicPartitions(
       const text = `--partition ${given.partition}: ${given.topic} ${has} ${partitions}, counted from 0`
       throw new SentinelError('USAGE', text)
     }
-    if (!isThere) {
-      await admin.createTopics({ topics: [{ topic: given.topic, numPartitions: count }], waitForLeaders: true })
-    }
-    return count
+    return { isThere, partitions: count }
   })
+}
+
+/** @throws USAGE for a name that the broker does not take */
+function makeTopic(kafka: Kafka, { topic, partitions }: { topic: string; partitions: number }): Promise<void> {
+  return withAdmin(kafka, (admin) => createTopics(admin, [{ topic, numPartitions: partitions }]))
 }

@@ -73,7 +73,7 @@ async function runUntilStopped(
   const failed = new Promise<SentinelError>((resolve) => {
     fail = resolve
   })
-  const worker = await startWorker({
+  const starting = startWorker({
     loaded,
     roles: given.roles as readonly StageName[],
     telemetry,
@@ -82,6 +82,16 @@ async function runUntilStopped(
     onFatal: fail,
     signal,
   })
+  // one that still waits for its topics is stopped like any other
+  const worker = await starting.catch((error: unknown) => {
+    if (signal.aborted && error === signal.reason) return null
+    throw error
+  })
+  if (worker === null) {
+    telemetry.stopping({ reason: 'asked to' })
+    telemetry.stopped()
+    return 0
+  }
   const stopped = new Promise<undefined>((resolve) => {
     if (signal.aborted) resolve(undefined)
     signal.addEventListener('abort', () => resolve(undefined))

@@ -1,7 +1,9 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { durationText } from '../config/json-schema.ts'
+import { SentinelError } from '../errors.ts'
 import { createKafka } from '../io/kafka/client.ts'
 import { RawProducer } from '../io/kafka/raw-producer.ts'
-import { withAdmin } from '../io/kafka/topics.ts'
+import { createTopics, withAdmin } from '../io/kafka/topics.ts'
 import { createTraffic } from '../simulate/simulator.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
@@ -13,12 +15,12 @@ const flags = {
     type: 'time',
     value: 'TIME',
     description:
-      'First event time; now where absent. Events a day ahead of the wall clock are rejected (maxAhead): give a time in the past for long, fast runs',
+      'First event time; where absent now, and with --speed 0 so long ago that the end is now. Events a day ahead of the wall clock are rejected (maxAhead): give a time in the past for long, fast runs',
   },
   duration: {
     type: 'duration',
     value: 'DURATION',
-    description: 'Event time to simulate; until interrupted where absent',
+    description: 'Event time to simulate; until interrupted where absent; --speed 0 needs it',
   },
   speed: {
     type: 'number',
@@ -37,7 +39,11 @@ const flags = {
     value: 'DURATION',
     description: 'a feature of model churn drifts so long after the start',
   },
-  'heal-after': { type: 'duration', value: 'DURATION', description: 'both are healed so long after the start' },
+  'heal-after': {
+    type: 'duration',
+    value: 'DURATION',
+    description: 'both are healed so long after the start, and so after they began',
+  },
   prefix: {
     type: 'text',
     value: 'TEXT',
@@ -64,7 +70,7 @@ export const simulate = defineCommand({
   positionals: [],
   examples: [
     { line: 'sentinel simulate', what: 'in real time, quiet, until Ctrl-C' },
-    { line: 'sentinel simulate --speed 0 --from 2026-01-05T00:00:00Z --duration 2d', what: 'two days at once' },
+    { line: 'sentinel simulate --speed 0 --duration 2d', what: 'the last two days, at once' },
     { line: 'sentinel simulate --speed 60 --cascade-after 1h --heal-after 2h', what: 'a cascade, an hour a minute' },
   ],
   run,
@@ -73,22 +79,54 @@ export const simulate = defineCommand({
 const stepMs = 1_000
 const bulkStepMs = 600_000
 
+/**
+ * When simulated traffic begins and ends, in event time.
+ *
+ * @param nowMs wall clock
+ * @throws USAGE for traffic without an end, and for faults that are healed before they begin
+ */
+export function simulatedTimes(
+  given: Pick<
+    CommandContext<typeof flags>['flags'],
+    'from' | 'duration' | 'speed' | 'cascade-after' | 'drift-after' | 'heal-after'
+  >,
+  nowMs: number,
+): { readonly startMs: number; readonly endMs: number } {
+  const { from, duration, speed, 'heal-after': healAfterMs } = given
+  for (const fault of ['cascade-after', 'drift-after'] as const) {
+    const faultAfterMs = given[fault]
+    if (faultAfterMs === undefined || healAfterMs === undefined || healAfterMs > faultAfterMs) continue
+    const [heal, begin] = [durationText(healAfterMs), durationText(faultAfterMs)]
+    const text = `--heal-after ${heal} is not after --${fault} ${begin}: both count from the start, so nothing would be healed.`
+    throw new SentinelError('USAGE', text)
+  }
+  if (speed === 0 && duration === undefined) {
+    const text =
+      '--speed 0 is as fast as it goes, and has no end without --duration: say how much, such as --duration 2d.'
+    throw new SentinelError('USAGE', text)
+  }
+  const startMs = from ?? (speed === 0 ? nowMs - duration! : nowMs)
+  return { startMs, endMs: duration === undefined ? Number.POSITIVE_INFINITY : startMs + duration }
+}
+
 async function run(context: CommandContext<typeof flags>): Promise<number> {
   const { flags: given, terminal, signal } = context
+  const { startMs, endMs } = simulatedTimes(given, Date.now())
   const loaded = await load(context)
   const kafka = createKafka(kafkaConnection(loaded), () => {})
   const counts = await withAdmin(kafka, async (admin) => {
     const wanted = ['logs', 'predictions'].map((name) => `${given.prefix}${name}`)
     const existing = await admin.listTopics()
     const missing = wanted.filter((topic) => !existing.includes(topic))
-    await admin.createTopics({
-      topics: missing.map((topic) => ({ topic, numPartitions: given.partitions })),
-      waitForLeaders: true,
-    })
+    if (missing.length > 0) {
+      await createTopics(
+        admin,
+        missing.map((topic) => ({ topic, numPartitions: given.partitions })),
+      )
+    }
     const { topics } = await admin.fetchTopicMetadata({ topics: wanted })
     return new Map(topics.map(({ name, partitions }) => [name, partitions.length]))
   })
-  const startMs = given.from ?? Date.now()
   const partitions = {
     logs: counts.get(`${given.prefix}logs`)!,
     predictions: counts.get(`${given.prefix}predictions`)!,
@@ -105,7 +143,6 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
     { atMs: begin(given['drift-after']), name: 'drift', start: () => traffic.startDrift(traffic.nowMs), done: false },
   ]
   const healMs = begin(given['heal-after'])
-  const endMs = given.duration === undefined ? Number.POSITIVE_INFINITY : startMs + given.duration
   const producer = new RawProducer(kafka)
   await producer.connect()
   const progress = terminal.progress({ label: 'simulated', unit: 'records' })

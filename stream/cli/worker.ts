@@ -1,5 +1,6 @@
 /** Puts one process of the worker together: broker, database, stages, API. */
 import { dirname, join, resolve } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Config, LoadedConfig } from '../config.ts'
 import type { Decision } from '../contract/case.ts'
 import type { Incident } from '../contract/incident.ts'
@@ -91,7 +92,10 @@ export function stateFolder(loaded: LoadedConfig): string {
   return resolve(base, loaded.config.stateFolder)
 }
 
-/** @throws CONFIGURATION_INVALID where a needed source or the database is missing; BROKER_UNAVAILABLE, DATABASE_UNAVAILABLE */
+/**
+ * @throws CONFIGURATION_INVALID where a needed source or the database is missing; BROKER_UNAVAILABLE, DATABASE_UNAVAILABLE;
+ *   the signal's reason where it comes while no topic is there
+ */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
   const { loaded, telemetry, roles } = options
   const { config, secrets } = loaded
@@ -132,16 +136,52 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     settlesMs = Number.POSITIVE_INFINITY
     const made = await withAdmin(kafka, (admin) => ensureTopics(admin, plan))
     settlesMs = made.length > 0 ? performance.now() + settleMs : Number.NEGATIVE_INFINITY
-    const sources = await presentSources(options, kafka)
+    const before = await presentSources(loaded, kafka)
     const incarnations = await ensureIncarnations(kafka, plan, [{ keyId: key.keyId, spki: key.spki }])
     await checkKey(key.keyId, { kafka, pool, config, publicKeys: incarnations.publicKeys, folder })
     health.set('broker', { ready: true, detail: 'connected' })
     const readModel = postgresReadModel(readerPool(options, began) ?? pool, schema)
-    const { failpoint } = options
-    const sink = createSink(pool, schema, failpoint && (() => failpoint('store/write/within')))
     const tracing = startTracing(config, telemetry)
     if (tracing !== undefined) began.push(() => tracing.close())
-    const pipeline = new KafkaPipeline({
+    const tokenPath = join(folder, 'token')
+    const { terminal } = options
+    const toPrint: string[] = []
+    const local = config.http.localOperator
+      ? await resolveToken({ given: secrets.token, terminal, print: (line) => toPrint.push(line), path: tokenPath })
+      : null
+    if (local?.from === 'file') telemetry.tokenKept({ path: tokenPath })
+    const verifyJwt = await jwtVerifier(loaded)
+    let pipeline: KafkaPipeline | undefined
+    // the port first: a second worker that finds it taken does not disturb the groups
+    const api = await startHttpServer({
+      host: config.http.host,
+      port: config.http.port,
+      token: local?.token ?? null,
+      ...(verifyJwt === undefined ? {} : { verifyJwt }),
+      allowedHosts: config.http.allowedHosts,
+      behindTls: config.http.behindTls,
+      rateLimit: config.http.rateLimit,
+      readModel,
+      key,
+      health,
+      telemetry,
+      now: Date.now,
+      append: async (decision) => {
+        const emission = decisionEmission(decision)
+        if (pipeline === undefined) throw new SentinelError('SERVICE_UNAVAILABLE', 'The stages have not started yet.')
+        await pipeline.append(emission, 'api')
+        tracing?.emitted(emission)
+      },
+    })
+    began.push(() => api.close())
+    // a token is of use with the address that takes it
+    if (toPrint.length > 0) options.print(`API at ${api.url}`)
+    for (const line of toPrint) options.print(line)
+    // the API answers meanwhile: whoever looks after the process sees that it lives, and for what it waits
+    const sources = before.length > 0 ? before : await awaitedSources(options, kafka, health)
+    const { failpoint } = options
+    const sink = createSink(pool, schema, failpoint && (() => failpoint('store/write/within')))
+    const running = new KafkaPipeline({
       kafka,
       pipeline: { sources, detect: config.detect, respond: config.respond, digests: loaded.digests },
       plan,
@@ -173,50 +213,19 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       ...(options.cadence === undefined ? {} : { cadence: options.cadence }),
       failpoint,
     })
-    const tokenPath = join(folder, 'token')
-    const { terminal } = options
-    const toPrint: string[] = []
-    const local = config.http.localOperator
-      ? await resolveToken({ given: secrets.token, terminal, print: (line) => toPrint.push(line), path: tokenPath })
-      : null
-    if (local?.from === 'file') telemetry.tokenKept({ path: tokenPath })
-    const verifyJwt = await jwtVerifier(loaded)
-    // the port first: a second worker that finds it taken does not disturb the groups
-    const api = await startHttpServer({
-      host: config.http.host,
-      port: config.http.port,
-      token: local?.token ?? null,
-      ...(verifyJwt === undefined ? {} : { verifyJwt }),
-      allowedHosts: config.http.allowedHosts,
-      behindTls: config.http.behindTls,
-      rateLimit: config.http.rateLimit,
-      readModel,
-      key,
-      health,
-      telemetry,
-      now: Date.now,
-      append: async (decision) => {
-        const emission = decisionEmission(decision)
-        await pipeline.append(emission, 'api')
-        tracing?.emitted(emission)
-      },
-    })
-    began.push(() => api.close())
-    // a token is of use with the address that takes it
-    if (toPrint.length > 0) options.print(`API at ${api.url}`)
-    for (const line of toPrint) options.print(line)
+    pipeline = running
     await tellOpenIncidents(readModel, telemetry)
-    began.push(() => pipeline.stop())
-    await pipeline.start()
+    began.push(() => running.stop())
+    await running.start()
     const timers = [
       setInterval(() => void ping({ pool, kafka, registry }, health), pingEveryMs),
       setInterval(() => {
-        for (const [stage, ready] of pipeline.status()) {
+        for (const [stage, ready] of running.status()) {
           health.set(stage, { ready, detail: ready ? 'running' : 'recovering its partitions' })
         }
-        sampleMetrics(pipeline, telemetry)
+        sampleMetrics(running, telemetry)
       }, sampleEveryMs),
-      setInterval(() => void pipeline.tellLag(), lagEveryMs),
+      setInterval(() => void running.tellLag(), lagEveryMs),
       setInterval(() => void tellOpenIncidents(readModel, telemetry).catch(() => {}), openIncidentsEveryMs),
       setInterval(() => void dropOld(sink, config, telemetry), hourMs),
     ]
@@ -228,10 +237,10 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       api,
       token: local?.token ?? null,
       readModel,
-      pipeline,
+      pipeline: running,
       kafka,
       get ready() {
-        return [...pipeline.status().values()].every((ready) => ready)
+        return [...running.status().values()].every((ready) => ready)
       },
       async stop() {
         await unwind()
@@ -319,30 +328,38 @@ async function checkKey(
 const lookForTopicsMs = 2_000
 
 /**
- * Sources whose topics exist. Where none does yet, it waits for one: topics are often made by those who first write.
+ * Sources whose topics exist.
  *
  * @throws CONFIGURATION_INVALID for one that the configuration names and nobody made
  */
-async function presentSources({ loaded, telemetry, signal }: WorkerOptions, kafka: Kafka) {
-  const { sources, optionalSources } = loaded.config
+async function presentSources({ config }: LoadedConfig, kafka: Kafka): Promise<Config['sources']> {
+  const { sources, optionalSources } = config
+  const topics = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
+  const missing = sources.filter(({ name, topic }) => !topics.has(topic) && !optionalSources.includes(name))
+  if (missing.length > 0) {
+    const names = missing.map(({ topic }) => topic).join(', ')
+    throw new SentinelError(
+      'CONFIGURATION_INVALID',
+      `There is no topic ${names} on the broker, or this worker may not see it. Make it, grant Read on it, or take the source out of the configuration.`,
+    )
+  }
+  return sources.filter(({ topic }) => topics.has(topic))
+}
+
+/** Waits for the first topic: they are often made by those who first write. @throws the signal's reason */
+async function awaitedSources({ loaded, telemetry, signal }: WorkerOptions, kafka: Kafka, health: Health) {
+  const names = loaded.config.sources.map(({ topic }) => topic).join(', ')
+  const text =
+    `None of the topics ${names} exists yet, so there is nothing to read: ` +
+    'waiting for one. Name your own topics under sources in sentinel.yaml, or try `sentinel simulate`.'
+  health.set('ingest', { ready: false, detail: 'waits for a topic' })
   for (;;) {
-    const topics = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
-    const missing = sources.filter(({ name, topic }) => !topics.has(topic) && !optionalSources.includes(name))
-    if (missing.length > 0) {
-      const names = missing.map(({ topic }) => topic).join(', ')
-      throw new SentinelError(
-        'CONFIGURATION_INVALID',
-        `There is no topic ${names} on the broker, or this worker may not see it. Make it, grant Read on it, or take the source out of the configuration.`,
-      )
-    }
-    const present = sources.filter(({ topic }) => topics.has(topic))
-    if (present.length > 0) return present
-    const text =
-      `None of the topics ${sources.map(({ topic }) => topic).join(', ')} exists yet, so there is nothing to read: ` +
-      'waiting for one. Name your own topics under sources in sentinel.yaml, or try `sentinel simulate`.'
-    if (signal?.aborted === true) throw new SentinelError('NOT_FOUND', text)
+    signal?.throwIfAborted()
     telemetry.failed(new SentinelError('NOT_FOUND', text), { willRetry: true })
-    await new Promise((resolve) => setTimeout(resolve, lookForTopicsMs))
+    await pause(lookForTopicsMs, undefined, signal === undefined ? {} : { signal }).catch(() => {})
+    signal?.throwIfAborted()
+    const present = await presentSources(loaded, kafka)
+    if (present.length > 0) return present
   }
 }
 

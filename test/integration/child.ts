@@ -15,6 +15,14 @@ export interface Ended {
   readonly tookMs: number
 }
 
+export interface ChildOptions {
+  readonly env?: Record<string, string>
+  readonly cwd?: string
+  readonly input?: string
+  /** More input may come, as from a pipe whose other end waits; false. */
+  readonly goesOn?: boolean
+}
+
 export class Child {
   stdout = ''
   stderr = ''
@@ -22,14 +30,15 @@ export class Child {
   private readonly process: ChildProcess
   private hasEnded = false
 
-  constructor(args: readonly string[], options: { env?: Record<string, string>; cwd?: string; input?: string } = {}) {
+  constructor(args: readonly string[], options: ChildOptions = {}) {
     const startedMs = performance.now()
     this.process = spawn(process.execPath, args, {
       cwd: options.cwd ?? root,
       env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...environment, ...options.env },
       stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
-    this.process.stdin?.end(options.input)
+    this.process.stdin?.write(options.input ?? '')
+    if (options.goesOn !== true) this.process.stdin?.end()
     this.process.stdout!.setEncoding('utf8').on('data', (text) => {
       this.stdout += text
     })
@@ -110,7 +119,7 @@ export function workerProcess(
 }
 
 /** The command line, from its sources. */
-export function sentinel(args: readonly string[], options: ConstructorParameters<typeof Child>[1] = {}): Child {
+export function sentinel(args: readonly string[], options: ChildOptions = {}): Child {
   const tsx = join(root, 'node_modules/tsx/dist/esm/index.mjs')
   return new Child(['--import', tsx, join(root, 'stream/main.ts'), ...args], options)
 }

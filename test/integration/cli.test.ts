@@ -3,12 +3,15 @@ import { writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { startWorker } from '../../stream/cli/worker.ts'
 import { topicNames } from '../../stream/contract/topics.ts'
 import { offsetRanges } from '../../stream/io/kafka/topics.ts'
+import { createTelemetry } from '../../stream/telemetry.ts'
+import { stageNames } from '../../stream/topology.ts'
 import { databaseUrl, freshSchemaName, testPool } from '../io/database.ts'
 import { writeConfig } from '../small-config.ts'
 import { sentinel } from './child.ts'
-import { createWorld, ownNames, servicesMissing, testFolder } from './world.ts'
+import { createWorld, ownNames, servicesMissing, testFolder, until } from './world.ts'
 
 describe.skipIf(servicesMissing)('the command line', () => {
   it('makes topics and tables, and finds nothing wrong then', async () => {
@@ -63,6 +66,71 @@ describe.skipIf(servicesMissing)('the command line', () => {
     expect(await admin.listTopics()).not.toContain(`${prefix}beyond`)
     const nowhere = await sentinel(['produce', '--file', ndjson, '--topic', `${prefix}nowhere`], { cwd: folder }).end()
     expect(nowhere.code, nowhere.stderr).toBe(66)
+  })
+
+  it('sends what a pipe gives while it waits for more, and says how far it came when it is told to end', async () => {
+    const { prefix, admin } = await ownNames()
+    const topic = `${prefix}pipe`
+    const args = ['produce', '--file', '-', '--format', 'text', '--topic', topic, '--create', '1']
+    const producing = sentinel(args, { cwd: await testFolder(), input: 'a\nb\nc\nhalf a line', goesOn: true })
+    await until('three records', async () => {
+      if (!(await admin.listTopics()).includes(topic)) return false
+      return (await offsetRanges(admin, topic))![0]!.high === 3
+    })
+    const { code, stdout, stderr } = await producing.terminate()
+    expect(code, stderr).toBe(130)
+    expect(stdout).toBe(`3 records to ${topic}; interrupted after line 3\n`)
+    expect(await offsetRanges(admin, topic)).toEqual([{ low: 0, high: 3 }])
+  })
+
+  it('makes no topic for what it cannot read', async () => {
+    const { prefix, admin } = await ownNames()
+    const folder = await testFolder()
+    const csv = join(folder, 'cpu.csv')
+    await writeFile(csv, 'time,value\n2026-01-05T00:00:00Z,1.5\n')
+    const produce = (topic: string, ...args: string[]) =>
+      sentinel(['produce', '--topic', topic, '--create', '1', ...args], { cwd: folder }).end()
+    const [column, directory, name] = await Promise.all([
+      produce(`${prefix}column`, '--file', csv, '--time-column', 'never'),
+      produce(`${prefix}folder`, '--file', folder, '--format', 'text'),
+      produce(`${prefix}bad topic!`, '--file', csv, '--format', 'text'),
+    ])
+    expect([column.code, directory.code, name.code], column.stderr).toEqual([64, 66, 64])
+    expect(column.stderr).toContain('no column is called "never"')
+    expect(directory.stderr).toBe(`error: ${folder} cannot be read: it is a folder\n`)
+    expect(name.stderr).toMatch(/^error: The broker takes no topic of such a name: .*bad topic!\..*\n$/)
+    expect((await admin.listTopics()).filter((topic) => topic.startsWith(prefix))).toEqual([])
+  })
+
+  it('stops in order while it waits for a topic, and answers meanwhile that it is not ready', async () => {
+    const { loaded, prefix } = await createWorld()
+    const sources = loaded.config.sources.map((source) => ({ ...source, topic: `${prefix}not-yet.${source.name}` }))
+    const optionalSources = sources.map(({ name }) => name)
+    const controller = new AbortController()
+    const lines: string[] = []
+    const logged: string[] = []
+    const starting = startWorker({
+      loaded: { ...loaded, config: { ...loaded.config, sources, optionalSources } },
+      roles: stageNames,
+      telemetry: createTelemetry({ log: 'json', level: 'info', write: (line) => logged.push(line) }),
+      terminal: true,
+      print: (line) => lines.push(line),
+      onFatal: (error) => lines.push(error.message),
+      signal: controller.signal,
+    })
+    const ended = starting.then(
+      () => 'started',
+      (error: unknown) => error,
+    )
+    await until('it to wait', async () => logged.some((line) => line.includes('NOT_FOUND')))
+    const url = /^API at (\S+)$/m.exec(lines.join('\n'))![1]!
+    const ready = await fetch(`${url}/health/ready`)
+    expect(ready.status).toBe(503)
+    expect(await ready.text()).toContain('waits for a topic')
+    controller.abort('SIGTERM')
+    expect(await ended).toBe('SIGTERM')
+    expect(logged.filter((line) => line.includes('"level":"error"'))).toEqual([])
+    await expect(fetch(url)).rejects.toThrow()
   })
 
   it('says under which configuration it found nothing to replay', async () => {

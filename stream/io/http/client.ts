@@ -19,11 +19,12 @@ const timeoutMs = 20_000
 
 /**
  * @param options.url such as http://127.0.0.1:8080
- * @throws by each call: SERVICE_UNAVAILABLE when nobody answers, PERMISSION_DENIED for a wrong token, NOT_FOUND, USAGE
- *   with what the API said
+ * @throws USAGE for a URL of another form; by each call: SERVICE_UNAVAILABLE when nobody answers, PERMISSION_DENIED for a
+ *   wrong token, NOT_FOUND, USAGE with what the API said
  */
 export function createApiClient(options: { url: string; token: string }): ApiClient {
-  const { url, token } = options
+  const { token } = options
+  const url = addressOf(options.url)
   async function call<S extends z.ZodType>(
     schema: S,
     path: string,
@@ -59,6 +60,17 @@ export function createApiClient(options: { url: string; token: string }): ApiCli
     audit: (query) => call(api.auditResponse, '/api/v1/audit', withQuery(query)),
     ready: () => call(api.healthResponse, '/health/ready', { accepted: [503] }),
   }
+}
+
+/** @throws USAGE where it is not http://host:port or https://host:port */
+function addressOf(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url
+  const guess = `http://${text}`
+  const hint = !/[/@]/.test(text) && URL.canParse(guess) ? `; did you mean ${guess}?` : ''
+  // a password in it is not for a log
+  const found = text.includes('@') ? 'user or password' : `"${text}"`
+  throw new SentinelError('USAGE', `The URL of the API is http://host:port or https://host:port; found ${found}${hint}`)
 }
 
 async function reach(target: URL, request: RequestInit): Promise<Response> {

@@ -187,6 +187,8 @@ function isReplicated({ replicationFactor = 1 }: TopicPlan): boolean {
 /**
  * Makes topics and waits for their leaders. The client's own waiting gives up at the first broker that has not heard of
  * a new topic yet, which with more than one broker is the usual case.
+ *
+ * @throws USAGE for a name that the broker does not take
  */
 export async function createTopics(admin: Admin, topics: ITopicConfig[]): Promise<void> {
   for (let triesLeft = triesMax / 4; ; triesLeft--) {
@@ -197,14 +199,29 @@ export async function createTopics(admin: Admin, topics: ITopicConfig[]): Promis
       const names = topics.map(({ topic }) => topic).join(', ')
       const lacks = `Create on the topics ${names}, or, where they are there already, Describe on them`
       if (refusalOf(error) !== null) throw asRefusal(error, lacks)
+      const types = brokersWords(error)
+      if (types.includes('INVALID_TOPIC_EXCEPTION')) throw new SentinelError('USAGE', noName(names), { cause: error })
       // a broker that has just come back may not count for the replication factor yet
-      if ((error as { type?: string }).type !== 'INVALID_REPLICATION_FACTOR' || triesLeft === 0) throw error
+      if (!types.includes('INVALID_REPLICATION_FACTOR') || triesLeft === 0) throw error
       await new Promise((resolve) => setTimeout(resolve, 4 * retryDelayMs))
     }
   }
   await topicsWithLeaders(
     admin,
     topics.map(({ topic }) => topic),
+  )
+}
+
+/** What the broker said of each topic that it did not make: the client puts them into one error. */
+function brokersWords(error: unknown): readonly (string | undefined)[] {
+  const { type, errors = [] } = error as { type?: string; errors?: readonly { type?: string }[] }
+  return [type, ...errors.map((one) => one.type)]
+}
+
+function noName(names: string): string {
+  return (
+    `The broker takes no topic of such a name: ${names}. A name has letters, digits, dots, dashes and underscores, at most 249, ` +
+    'and does not differ from another one by a dot for an underscore alone.'
   )
 }
 

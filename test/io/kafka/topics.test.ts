@@ -1,7 +1,7 @@
 import type { Admin, ITopicConfig } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { brokerTopic, topicNames } from '../../../stream/contract/topics.ts'
-import { ensureTopics, type TopicPlan } from '../../../stream/io/kafka/topics.ts'
+import { createTopics, ensureTopics, type TopicPlan } from '../../../stream/io/kafka/topics.ts'
 
 /** The topics that are asked for on a broker that has none. */
 async function created(replicationFactor?: number): Promise<readonly ITopicConfig[]> {
@@ -33,5 +33,35 @@ describe('topics of ours', () => {
       expect(factor).toBe(replicationFactor ?? -1)
       expect(configEntries.find(({ name }) => name === 'min.insync.replicas')?.value).toBe(expected)
     }
+  })
+})
+
+describe('topics that the broker does not make', () => {
+  /** As the client does: one error for all of them. */
+  function admin(answers: string[]) {
+    let asked = 0
+    const createTopics = async () => {
+      const type = answers[asked++]
+      if (type === undefined) return true
+      throw Object.assign(new Error('Topic creation errors'), { errors: [Object.assign(new Error(type), { type })] })
+    }
+    const fetchTopicMetadata = async () => ({ topics: [{ name: 't', partitions: [{ leader: 0 }] }] })
+    return { asked: () => asked, admin: { createTopics, fetchTopicMetadata } as unknown as Admin }
+  }
+
+  it('are a mistake of who named them', async () => {
+    const { admin: broker } = admin(['INVALID_TOPIC_EXCEPTION'])
+    const message = expect.stringContaining('no topic of such a name: bad topic!')
+    await expect(createTopics(broker, [{ topic: 'bad topic!' }])).rejects.toMatchObject({ code: 'USAGE', message })
+  })
+
+  it('are asked for again where a replica is not back yet', async () => {
+    const { admin: broker, asked } = admin(['INVALID_REPLICATION_FACTOR'])
+    await createTopics(broker, [{ topic: 't' }])
+    expect(asked()).toBe(2)
+  })
+
+  it('are told of as they are, for any other reason', async () => {
+    await expect(createTopics(admin(['POLICY_VIOLATION']).admin, [{ topic: 't' }])).rejects.toThrow('Topic creation')
   })
 })
