@@ -25,11 +25,11 @@ import type {
 } from './decode/decoder.ts'
 import { errorWord } from './decode/error-word.ts'
 
-/** Code units of a name. */
-const NAME_LENGTH_MAX = 256
+/** Code units of a name. Longer ones are also in no cache, which are bounded by their number. */
+export const NAME_LENGTH_MAX = 256
 /** Larger magnitudes are null: their squares, summed over all that a pane could hold, have to stay finite. */
 const MAGNITUDE_MAX = 1e100
-/** Entities whose names are remembered, only to save building them again. */
+/** Entities whose names are remembered, where they are short, only to save building them again. */
 const ENTITY_CACHE_MAX = 20_000
 
 /** One observation, as panes fold it. `names` and `values` go side by side: a number, a category, or null. */
@@ -48,6 +48,7 @@ const control = /[\0\uD800-\uDFFF]/
 const unwanted = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
 
 const rests = new Set<string>(entityKind.options.map(restOf))
+const REST_LENGTH_MAX = Math.max(...[...rests].map(({ length }) => length))
 
 /**
  * A name that any record may hold: cut, cleaned, `(empty)` when there was nothing. One that was changed ends in its hash:
@@ -55,22 +56,28 @@ const rests = new Set<string>(entityKind.options.map(restOf))
  */
 export function cleanName(name: string): string {
   if (name.length === 0) return '(empty)'
-  const isShort = name.length <= NAME_LENGTH_MAX
-  if (isShort && !control.test(name)) return name
-  const cleaned = name.replace(unwanted, '\uFFFD')
-  if (isShort && cleaned === name) return name // pairs of surrogates, as emoji are
-  return withHash(name, cleaned)
+  if (name.length > NAME_LENGTH_MAX) return withHash(name)
+  if (!control.test(name)) return name
+  // pairs of surrogates stay, as emoji are
+  return name.replace(unwanted, '\uFFFD') === name ? name : withHash(name)
 }
 
 /** The name of an entity, with its kind: never that of a rest, which only a pane without room makes. */
 export function cleanEntity(name: string): string {
-  return rests.has(name) ? withHash(name, name) : cleanName(name)
+  return name.length <= REST_LENGTH_MAX && rests.has(name) ? withHash(name) : cleanName(name)
 }
 
-function withHash(name: string, cleaned: string): string {
+/** Cut first, then cleaned: a cut through a pair leaves half of it, and of a name of a megabyte the rest is only hashed. */
+function withHash(name: string): string {
   const suffix = `~${hashText(name).toString(16).padStart(14, '0')}`
-  // a cut through a pair leaves half of it
-  return cleaned.slice(0, NAME_LENGTH_MAX - suffix.length).replace(unwanted, '\uFFFD') + suffix
+  return copyOf(name.slice(0, NAME_LENGTH_MAX - suffix.length).replace(unwanted, '\uFFFD') + suffix)
+}
+
+/** The same short text in memory of its own: a part of a text, as V8 makes it, holds the whole as long as it lives. */
+function copyOf(text: string): string {
+  const units: number[] = []
+  for (let index = 0; index < text.length; index++) units.push(text.charCodeAt(index))
+  return String.fromCharCode(...units)
 }
 
 /** A number within bounds, 0 for -0, null for one out of bounds. */
@@ -160,11 +167,12 @@ export class Extractor {
   }
 
   #serviceEntity(service: string): string {
+    if (service.length > NAME_LENGTH_MAX) return cleanEntity(`service:${service}`)
     let entity = this.#serviceEntities.get(service)
     if (entity === undefined) {
       entity = cleanEntity(`service:${service}`)
       if (this.#serviceEntities.size >= ENTITY_CACHE_MAX) this.#serviceEntities.clear()
-      this.#serviceEntities.set(service, entity)
+      this.#serviceEntities.set(copyOf(service), entity) // it may be a part of its line
     }
     return entity
   }

@@ -33,6 +33,7 @@ import { createScanner } from './decode/scanners.ts'
 import { PartitionEmissions } from './emissions.ts'
 import { Extractor, type Row } from './extract.ts'
 import { type CommitMetadata, decodeMetadata, encodeMetadata, RAISES_MAX } from './metadata.ts'
+import { withNamesBounded } from './name-units.ts'
 import { OpenPanes, type ReplayPoint } from './open-panes.ts'
 import { EventClock, type Run } from './watermark.ts'
 
@@ -208,7 +209,7 @@ class PartitionTask implements IngestTask {
     // only a record without a value was refused: what others put into a header of that name says nothing
     const refused = record.value === null ? whyRefused(record.headers) : undefined
     if (refused !== undefined) return this.#take(record, refused)
-    const decoded = this.#decoder.decode(record.value, record.timestampMs)
+    const decoded = withNamesBounded(this.#decoder.decode(record.value, record.timestampMs))
     const { read } = this.#decoder
     // no JSON begins as such a record does: nothing is looked at twice that is not rejected already
     const schemaId = isRejected(decoded) && read !== undefined ? schemaIdOf(record.value) : null
@@ -219,7 +220,7 @@ class PartitionTask implements IngestTask {
     const { value, timestampMs } = record
     const schema = yield { kind: 'schema', id: by.schemaId }
     invariant(schema !== undefined, `offset ${record.offset}: schema ${by.schemaId} was not answered`)
-    yield* this.#take(record, decodeFramed(by.read, { value: value!, timestampMs }, schema))
+    yield* this.#take(record, withNamesBounded(decodeFramed(by.read, { value: value!, timestampMs }, schema)))
   }
 
   /**

@@ -6,6 +6,8 @@ const NODES_MAX = 2_000
 const CHILDREN_MAX = 16
 /** Members of one object; more are parsed. */
 const DEPTH_MAX = 128
+/** Bytes of a name, its closing quote included; a longer one is parsed: nodes are bounded by their number. */
+const NAME_BYTES_MAX = 257
 
 /** The members of an object up to one of them, in the order in which they were written. */
 export interface KeyNode<Mark> {
@@ -72,7 +74,7 @@ export class KeyTree<Mark> {
 
   #add(parent: Node<Mark>, bytes: Uint8Array, at: number, end: number): Node<Mark> | null {
     const behind = skipPlainText(bytes, at, end)
-    if (behind === UNSURE || parent.depth >= DEPTH_MAX) return null
+    if (behind === UNSURE || behind - at > NAME_BYTES_MAX || parent.depth >= DEPTH_MAX) return null
     const name = textOf(bytes.subarray(at, behind - 1))
     if (parent.names.includes(name) || isIndex(name)) return null
     const node: Node<Mark> = {

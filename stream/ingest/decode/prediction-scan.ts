@@ -3,7 +3,7 @@
  * them, or none where that is not certain (an escape in a name or a value that is read, a name twice, a value of an
  * unusual type): then the record is parsed.
  */
-import { boundedNumber, cleanName } from '../extract.ts'
+import { boundedNumber, cleanName, NAME_LENGTH_MAX } from '../extract.ts'
 import { scanNumber, scannedNumber } from './json-number.ts'
 import {
   CLOSE_OBJECT,
@@ -186,7 +186,7 @@ export class PredictionScanner extends ObjectScanner implements RowScanner {
     return row
   }
 
-  /** The entity's name, from the slot where names of these three parts were kept last. */
+  /** The entity's name, from the slot where names of these three parts were kept last; long ones are not kept. */
   #entity(): string {
     const { models, versions, segments, names } = this.#entities
     const model = this.#model
@@ -196,6 +196,7 @@ export class PredictionScanner extends ObjectScanner implements RowScanner {
     const slot = (hash ^ (hash >>> 12)) & (ENTITY_SLOTS - 1)
     if (models[slot] === model && versions[slot] === version && segments[slot] === segment) return names[slot]!
     const entity = cleanName(`model:${model}@${version}${segment === '' ? '' : `#${segment}`}`)
+    if (model.length + version.length + segment.length > NAME_LENGTH_MAX) return entity
     models[slot] = model
     versions[slot] = version
     segments[slot] = segment

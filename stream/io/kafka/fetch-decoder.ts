@@ -1,7 +1,8 @@
 /** Takes the place of the modules of KafkaJS that decode a fetch and pass over aborted transactions (decision 13). */
 import { createRequire } from 'node:module'
 import { invariant } from '../../errors.ts'
-import { type Decompressed, decodeRecordSet, MAGIC, MAGIC_AT, type Message } from './record-set.ts'
+import { decodeRecordSet, MAGIC, MAGIC_AT, type Message } from './record-set.ts'
+import { ResponseTally } from './response-tally.ts'
 
 /** As a fetch lists them, in no order that the protocol promises. */
 interface AbortedTransaction {
@@ -123,22 +124,33 @@ function decodedHere(call: FetchCall, { topics }: FetchRequest): FetchCall {
   const { response } = call
   const decode = async (raw: Buffer) => {
     const answer = await response.decode(raw)
-    /** The partitions of a response share one bound. */
-    const tally: Decompressed = { bytes: 0 }
-    for (const { topicName, partitions } of answer.responses) {
-      for (const one of partitions) {
-        // sets of older formats are decoded already, and know no transactions
-        if (!(one.messages instanceof UndecodedSet)) continue
-        const high = Number(one.highWatermark)
-        const from = askedFor(topics, topicName, one.partition)
-        const messages = await decodeRecordSet(one.messages.bytes, { from, high: high < 0 ? null : high, tally })
-        if (one.abortedTransactions?.length) markAborted(messages, one.abortedTransactions)
-        Object.assign(one, { messages, abortedTransactions: [] })
-      }
+    /** The partitions of a response share its bounds. */
+    const tally = new ResponseTally()
+    for (const { topicName, one, bytes } of fromAnyOn(undecoded(answer))) {
+      const high = Number(one.highWatermark)
+      const from = askedFor(topics, topicName, one.partition)
+      const messages = await decodeRecordSet(bytes, { from, high: high < 0 ? null : high, tally })
+      if (one.abortedTransactions?.length) markAborted(messages, one.abortedTransactions)
+      Object.assign(one, { messages, abortedTransactions: [] })
     }
     return answer
   }
   return { ...call, response: { ...response, decode } }
+}
+
+/** Sets of older formats are decoded already, and know no transactions. */
+function undecoded({ responses }: FetchResponse): { topicName: string; one: FetchedPartition; bytes: Buffer }[] {
+  return responses.flatMap(({ topicName, partitions }) =>
+    partitions.flatMap((one) =>
+      one.messages instanceof UndecodedSet ? [{ topicName, one, bytes: one.messages.bytes }] : [],
+    ),
+  )
+}
+
+/** In turn from any one on: a broker answers in the order of the request, and the first would take all of the bounds for ever. */
+function fromAnyOn<T>(all: readonly T[]): readonly T[] {
+  const start = Math.floor(Math.random() * all.length)
+  return [...all.slice(start), ...all.slice(0, start)]
 }
 
 function askedFor(topics: FetchRequest['topics'], topicName: string, partition: number): number | null {

@@ -13,7 +13,8 @@ import { crc32c } from '@node-rs/crc32'
 import { REFUSED_HEADER, type Refusal } from '../../contract/refused-record.ts'
 import { SentinelError } from '../../errors.ts'
 import { type BatchHeader, BatchOrder, type Bounds, type Place } from './batch-order.ts'
-import { BATCH_BYTES_MAX, decompress } from './codecs.ts'
+import { decompress } from './codecs.ts'
+import { RECORDS_MAX, ResponseTally } from './response-tally.ts'
 
 const LENGTH_AT = 8
 export const MAGIC_AT = 16
@@ -34,11 +35,6 @@ const CONTROL = 0x20
 export const MAGIC = 2
 /** Length, attributes, three deltas and lengths of a byte each, and no headers. */
 const RECORD_BYTES_MIN = 7
-/**
- * Records of a batch, read or replaced: they are made at once, in about half a second and 100 bytes of memory each, and no
- * heartbeat goes out meanwhile. A batch of more is refused as a whole, by one record.
- */
-const RECORDS_MAX = 500_000
 
 /** What the records of one batch share; the names are those that KafkaJS looks for. */
 interface BatchContext {
@@ -231,27 +227,22 @@ function readVarLong(bytes: Buffer, start: number): bigint {
   }
 }
 
-/** Bytes that the batches of one response have been decompressed to. */
-export interface Decompressed {
-  bytes: number
-}
-
 /** What is known of a record set beside its bytes. */
 export interface FetchedSet extends Partial<Bounds> {
   /** Of the response that it is a part of. */
-  readonly tally?: Decompressed
+  readonly tally?: ResponseTally
 }
 
 /**
- * The records of all batches that are whole; the last one of a fetch often is not. Once the response has been decompressed
- * to {@link BATCH_BYTES_MAX} the rest is left to the next fetch, so that a response takes twice as much at most.
+ * The records of all batches that are whole; the last one of a fetch often is not. Those for which the bounds of the
+ * response have no room are left to the next fetch. The event loop turns between batches, not within one.
  *
  * @param bytes what a fetch brought of one partition
  * @throws SentinelError SERVICE_UNAVAILABLE for a batch whose length cannot be
  */
 export async function decodeRecordSet(
   bytes: Buffer,
-  { from = null, high = null, tally = { bytes: 0 } }: FetchedSet = {},
+  { from = null, high = null, tally = new ResponseTally() }: FetchedSet = {},
 ): Promise<Message[]> {
   const messages: Message[] = []
   const { headers, tailBase } = headersOf(bytes)
@@ -259,12 +250,16 @@ export async function decodeRecordSet(
   for (const [index, { start, end }] of headers.entries()) {
     const batch = bytes.subarray(start, end)
     const isCompressed = (batch.readInt16BE(ATTRIBUTES_AT) & CODEC_MASK) !== 0
-    if (isCompressed && tally.bytes >= BATCH_BYTES_MAX) break
+    if (isCompressed && !tally.hasRoomForBytes) break
     if (messages.length > 0 && order.isBetterFirst(index)) break
     const isSound = crc32c(batch.subarray(ATTRIBUTES_AT)) === batch.readUInt32BE(CRC_AT)
     const place = order.take(index, isSound)
+    if (!tally.hasRoomFor(recordsOf(batch, place))) break
+    const before = messages.length
     if (place.isBelieved) await addBatch(messages, batch, tally)
     else refuseAll(messages, contextOf(batch), place)
+    tally.records += messages.length - before
+    await tally.turn()
   }
   return messages
 }
@@ -301,7 +296,7 @@ function contextOf(batch: Buffer): BatchContext {
 }
 
 /** Of a batch whose checksum and offsets are right. */
-async function addBatch(messages: Message[], batch: Buffer, tally: Decompressed): Promise<void> {
+async function addBatch(messages: Message[], batch: Buffer, tally: ResponseTally): Promise<void> {
   const context = contextOf(batch)
   const { count, lastOffset } = extentOf(batch)
   if (count > RECORDS_MAX) {
@@ -324,16 +319,17 @@ function extentOf(batch: Buffer): { base: number; count: number; lastOffset: num
   return { base, count: batch.readInt32BE(COUNT_AT), lastOffset: base + batch.readInt32BE(LAST_OFFSET_DELTA_AT) }
 }
 
+/** How many records a batch gives. */
+function recordsOf(batch: Buffer, { first, last, isBelieved }: Place): number {
+  const records = isBelieved ? extentOf(batch).count : last - first + 1
+  return records > RECORDS_MAX || records < 1 ? 1 : records
+}
+
 function addRecords(messages: Message[], batch: Buffer, context: BatchContext): void {
   const { base, count, lastOffset } = extentOf(batch)
-  if (count === 0) {
-    // compaction took all of them: a record that nobody sees keeps the reader from going back to it
-    const at = { start: 0, valueStart: 1, valueEnd: 0 }
-    messages.push(new FetchedMessage({ ...context, isControlBatch: true, bytes: emptyRecord }, lastOffset, at))
-    return
-  }
   const { bytes } = context
   const before = messages.length
+  let reached = base - 1
   const cursor = new Cursor(bytes, 0)
   try {
     if (count < 0 || count * RECORD_BYTES_MIN > bytes.length) throw new RangeError('more records than bytes')
@@ -356,11 +352,23 @@ function addRecords(messages: Message[], batch: Buffer, context: BatchContext): 
         checkHeaders(cursor, Math.max(valueStart, valueEnd), end)
       messages.push(new FetchedMessage(context, position, { start, valueStart, valueEnd }))
       cursor.at = end
+      reached = position
     }
   } catch {
     messages.length = before
     replace(messages, context, { refusal: 'corrupt', count, lastOffset })
+    return
   }
+  if (reached < lastOffset) messages.push(unseen(context, lastOffset))
+}
+
+/**
+ * Stands at the end of a batch whose last records, or all, compaction took: nobody is handed it, but a reader goes on
+ * behind it, instead of asking for each of their offsets.
+ */
+function unseen(context: BatchContext, lastOffset: number): FetchedMessage {
+  const at = { start: 0, valueStart: 1, valueEnd: 0 }
+  return new FetchedMessage({ ...context, isControlBatch: true, bytes: emptyRecord }, lastOffset, at)
 }
 
 /** Headers are read when they are asked for, without looking back at what a batch holds. @throws RangeError */

@@ -3,12 +3,13 @@ import { gzipSync } from 'node:zlib'
 import { crc32c } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { CompressionCodecs } from 'kafkajs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { whyRefused } from '../../../stream/contract/refused-record.ts'
 import { BATCH_BYTES_MAX, registerCodecs } from '../../../stream/io/kafka/codecs.ts'
 import { installFetchDecoder, markAborted } from '../../../stream/io/kafka/fetch-decoder.ts'
 import { hasAppendTime, isUntimed, toLogRecord } from '../../../stream/io/kafka/record.ts'
 import { decodeRecordSet } from '../../../stream/io/kafka/record-set.ts'
+import { RECORDS_MAX, ResponseTally } from '../../../stream/io/kafka/response-tally.ts'
 
 registerCodecs()
 
@@ -120,6 +121,9 @@ describe('the records of a fetch', () => {
           })
           const { records: expected } = await decodeBatch(new Decoder(whole))
           const found = await decodeRecordSet(whole)
+          // where the last offset of the batch has no record, one that nobody sees stands at it here
+          if (records.at(-1)!.offsetDelta < 1_000_000)
+            expect(found.pop()).toMatchObject({ position: 1_000_100, isControlRecord: true })
           // KafkaJS leaves the magic byte out of what it hands on, unless it was asked for
           expect(found.map(seen)).toEqual(expected.map((message) => ({ ...seen(message), magicByte: 2 })))
         },
@@ -181,6 +185,28 @@ describe('the records of a fetch', () => {
     expect(found.map(seen)).toMatchObject([
       { offset: '109', isControlRecord: true, key: null, value: null, headers: {} },
     ])
+  })
+
+  it('end in one that nobody sees where compaction took the last ones: a tail is passed with what is before it', async () => {
+    const KafkaJsBatch = require('kafkajs/src/consumer/batch.js')
+    const records = encoded(Array.from({ length: 10 }, (_, at) => ({ offsetDelta: at, value: Buffer.from(`${at}`) })))
+    const left = batch({ base: 0, count: 10, lastOffsetDelta: 19_999, records })
+    const fetches: string[][] = []
+    for (let from = 0; from < 20_000; ) {
+      if (fetches.length > 10) throw new Error(`it does not get beyond ${from}`)
+      const messages = await decodeRecordSet(left, { from, high: 20_000 })
+      const handed = new KafkaJsBatch('logs', String(from), { partition: 0, highWatermark: '20000', messages })
+      fetches.push(handed.messages.map(({ value }: Message) => String(value)))
+      from = Number(handed.lastOffset()) + 1 // where KafkaJS goes on
+    }
+    expect(fetches).toEqual([Array.from({ length: 10 }, (_, at) => `${at}`)])
+  })
+
+  it('do not end in one where the last record is there, or is refused', async () => {
+    const sound = await decodeRecordSet(batch({ count: 1, lastOffsetDelta: 9, records: encoded([{ offsetDelta: 9 }]) }))
+    expect(sound.map(({ offset, isControlRecord }) => [offset, isControlRecord])).toEqual([['109', false]])
+    const broken = await read(batch({ count: 1, lastOffsetDelta: 9, records: Buffer.from([9]) }))
+    expect(broken).toEqual([[109, null, 'undecodable']])
   })
 })
 
@@ -384,7 +410,7 @@ describe('the bound of a response', () => {
     const large = (base: number) => batch({ base, attributes: 4, records })
     const one = encoded([{ offsetDelta: 0, timestampDelta: 0, value: 'a' }])
     const plain = (base: number) => batch({ base, records: one })
-    const tally = { bytes: 0 }
+    const tally = new ResponseTally()
     const set = Buffer.concat([plain(100), large(101), large(102), large(103), plain(104)])
     expect(await decodeRecordSet(set, { tally })).toHaveLength(3)
     expect(tally.bytes).toBeGreaterThan(BATCH_BYTES_MAX)
@@ -392,6 +418,66 @@ describe('the bound of a response', () => {
     expect(await decodeRecordSet(large(100), { tally })).toEqual([])
     expect(await decodeRecordSet(plain(100), { tally })).toHaveLength(1)
   }, 60_000)
+
+  /** Batches of so many records each, one after another: without a value, or refused. */
+  const inTurn = (counts: readonly number[], isRefused = false): Buffer => {
+    let base = 0
+    const batches = counts.map((count) => {
+      const of = Array.from({ length: isRefused ? 1 : count }, (_, offsetDelta) => ({
+        offsetDelta,
+        timestampDelta: 0,
+        value: null,
+      }))
+      const whole = batch({ base, count, records: encoded(of) })
+      base += count
+      return whole
+    })
+    return Buffer.concat(batches)
+  }
+
+  it('leaves to the next fetch a batch whose records would be more than it, of any partition', async () => {
+    const tally = new ResponseTally()
+    tally.records = RECORDS_MAX - 6
+    const set = inTurn([2, 3, 2, 1])
+    expect(await decodeRecordSet(set, { tally })).toHaveLength(5)
+    expect(await decodeRecordSet(inTurn([2]), { tally })).toEqual([])
+    expect(await decodeRecordSet(inTurn([1]), { tally })).toHaveLength(1)
+    expect(await decodeRecordSet(inTurn([1]), { tally })).toEqual([])
+    expect(tally.records).toBe(RECORDS_MAX)
+  })
+
+  it('counts refused records, and takes the first batch of a response whatever it holds', async () => {
+    const refused = batch({ base: 0, count: 200, records: Buffer.alloc(9) })
+    const damaged = Buffer.from(refused)
+    damaged[65]! ^= 1
+    const tally = new ResponseTally()
+    tally.records = RECORDS_MAX - 450
+    const of = { from: 0, high: 200, tally }
+    expect(await decodeRecordSet(refused, of)).toHaveLength(200)
+    expect(await decodeRecordSet(damaged, of)).toHaveLength(200)
+    expect(await decodeRecordSet(refused, of)).toEqual([])
+    expect(await decodeRecordSet(damaged, of)).toEqual([])
+    expect(tally.records).toBe(RECORDS_MAX - 50)
+    expect(await decodeRecordSet(inTurn([RECORDS_MAX, 2], true))).toHaveLength(RECORDS_MAX)
+  }, 60_000)
+
+  it('lets the event loop turn between batches, once there was something to do', async () => {
+    let turns = 0
+    let next = setImmediate(function turn() {
+      turns++
+      next = setImmediate(turn)
+    })
+    const tally = new ResponseTally()
+    try {
+      await decodeRecordSet(inTurn([4_000, 4_000], true), { tally })
+      expect(turns).toBe(0)
+      // of another partition
+      await decodeRecordSet(inTurn([4_000, 10_000, 10_000], true), { tally })
+      expect(turns).toBeGreaterThanOrEqual(3)
+    } finally {
+      clearImmediate(next)
+    }
+  })
 })
 
 /** A log of one partition, a bit of which went bad, as a broker hands it out and KafkaJS goes on in it. */
@@ -424,12 +510,18 @@ class DamagedLog {
     return Buffer.concat([...left.slice(0, batchesMax), (left[batchesMax] ?? Buffer.alloc(0)).subarray(0, 40)])
   }
 
-  /** Reads on from fetch to fetch. */
-  async readAll(start: number, batchesMax: number): Promise<Awaited<ReturnType<typeof read>>> {
+  /** Reads on from fetch to fetch; every other one has room for `room` more records, beside those of another partition. */
+  async readAll(
+    start: number,
+    { batchesMax, room }: { readonly batchesMax: number; readonly room: number },
+  ): Promise<Awaited<ReturnType<typeof read>>> {
     const all = []
     for (let from = start, fetches = 0; from < this.high; fetches++) {
       if (fetches > 100) throw new Error(`it does not get beyond ${from}`)
-      const found = await read(this.fetch(from, batchesMax), { from, high: this.high })
+      const tally = new ResponseTally()
+      tally.records = fetches % 2 === 0 ? RECORDS_MAX - room : 0
+      const found = await read(this.fetch(from, batchesMax), { from, high: this.high, tally })
+      if (found.length === 0 && tally.records > 0) continue
       const handed = found.filter(([offset]) => (offset as number) >= from)
       all.push(...handed)
       // KafkaJS passes over what holds nothing that it asked for
@@ -447,6 +539,7 @@ const damage = fc.record({
   byte: fc.constantFrom(...offsetBytes),
   bit: fc.nat(7),
   batchesMax: fc.integer({ min: 2, max: 8 }),
+  room: fc.integer({ min: 1, max: 24 }),
   start: fc.nat(3),
 })
 const extent = (gapMax: number) => fc.record({ gap: fc.nat(gapMax), count: fc.integer({ min: 1, max: 4 }) })
@@ -481,14 +574,14 @@ describe('a bit of the header of a batch that went bad', () => {
   /** All that is told of a log, with what was there. */
   async function told(
     extents: readonly { gap: number; count: number }[],
-    at: { batch: number; byte: number; bit: number; batchesMax: number; start: number },
+    at: { batch: number; byte: number; bit: number; batchesMax: number; room: number; start: number },
   ) {
     const log = new DamagedLog(extents, 1_000)
     const hit = log.batches[at.batch % log.batches.length]!
     // a base that is wrong by less than a batch, or a gap, is long may be right: of that nothing is said here
     hit.bytes[at.byte]! ^= 1 << (at.byte === 7 ? Math.max(3, at.bit) : at.bit)
     const start = Math.min(log.batches[0]!.base + at.start, log.high - 1)
-    const found = await log.readAll(start, at.batchesMax)
+    const found = await log.readAll(start, at)
     return { log, hit, start, found }
   }
 
@@ -521,7 +614,7 @@ describe('the decoder', () => {
   const { protocol } = require('kafkajs/src/protocol/requests/fetch')
   const index = require('kafkajs/src/protocol/requests/fetch')
   /** The answer to a fetch of one partition from an offset on, version 11. */
-  const answer = (set: Buffer) =>
+  const answer = (set: Buffer, partitions: readonly number[] = [3]) =>
     new Encoder()
       .writeInt32(0)
       .writeInt16(0)
@@ -529,18 +622,20 @@ describe('the decoder', () => {
       .writeArray([
         new Encoder()
           .writeString('logs')
-          .writeArray([
-            new Encoder()
-              .writeInt32(3)
-              .writeInt16(0)
-              .writeInt64(103)
-              .writeInt64(103)
-              .writeInt64(0)
-              .writeArray([])
-              .writeInt32(-1)
-              .writeInt32(set.length)
-              .writeBuffer(set),
-          ]),
+          .writeArray(
+            partitions.map((partition) =>
+              new Encoder()
+                .writeInt32(partition)
+                .writeInt16(0)
+                .writeInt64(103)
+                .writeInt64(103)
+                .writeInt64(0)
+                .writeArray([])
+                .writeInt32(-1)
+                .writeInt32(set.length)
+                .writeBuffer(set),
+            ),
+          ),
       ]).buffer as Buffer
   async function decoded(set: Buffer, fetchOffset: number): Promise<Message[]> {
     const topics = [{ topic: 'logs', partitions: [{ partition: 3, fetchOffset: String(fetchOffset), maxBytes: 1 }] }]
@@ -568,4 +663,23 @@ describe('the decoder', () => {
     const [message] = await decoded(older, 0)
     expect(message!.value!.toString()).toBe('old')
   })
+
+  it('begins with any of the partitions, since the first may leave no room for the others', async () => {
+    installFetchDecoder()
+    const set = batch({ base: 0, count: 200_000, records: Buffer.alloc(9) }) // refused, each of them
+    const topics = [
+      { topic: 'logs', partitions: [0, 1, 2].map((partition) => ({ partition, fetchOffset: '0', maxBytes: 1 })) },
+    ]
+    const counts = async (drawn: number) => {
+      const random = vi.spyOn(Math, 'random').mockReturnValue(drawn)
+      const { responses } = await index
+        .protocol({ version: 11 })({ topics })
+        .response.decode(answer(set, [0, 1, 2]))
+        .finally(() => random.mockRestore())
+      return responses[0].partitions.map(({ messages }: { messages: Message[] }) => messages.length)
+    }
+    expect(await counts(0)).toEqual([200_000, 200_000, 0])
+    expect(await counts(0.4)).toEqual([0, 200_000, 200_000])
+    expect(await counts(0.99)).toEqual([200_000, 0, 200_000])
+  }, 60_000)
 })
