@@ -11,6 +11,9 @@ interface SeenEnd {
   readonly sinceMs: number
 }
 
+/** The handler waits for the answer, and a batch that comes meanwhile waits for the handler: well below a session. */
+const ANSWER_MS = 2_000
+
 export class IdlePolicy {
   private readonly options: {
     readonly ranges: (topic: string) => Promise<readonly OffsetRange[] | null>
@@ -29,8 +32,24 @@ export class IdlePolicy {
     this.options = options
   }
 
-  /** @returns null for no raise: something is left to read, or nothing says how far the others are */
+  /**
+   * @returns null for no raise: something is left to read, or nothing says how far the others are. So it is when the
+   *   broker does not answer within {@link ANSWER_MS}: the next look asks again
+   */
   async watermark(
+    source: SourceConfig,
+    partition: number,
+    own: { atLastRecordMs: number | null; silentMs: number },
+  ): Promise<number | null> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), ANSWER_MS)
+    })
+    const asked = this.ask(source, partition, own).catch(() => null)
+    return Promise.race([asked, late]).finally(() => clearTimeout(timer))
+  }
+
+  private async ask(
     source: SourceConfig,
     partition: number,
     own: { atLastRecordMs: number | null; silentMs: number },

@@ -52,7 +52,7 @@ export class LagWatch {
         const range = position.topic === topic ? ranges[position.partition] : undefined
         if (range === undefined) continue
         const { partition, reached } = position
-        if (reached < range.low) consumer.lowest(topic, partition, range.low)
+        if (reached < range.low) void consumer.lowest(topic, partition, range.low)
         this.options.onLag({ stage, topic, partition, records: range.high - Math.max(reached, range.low) })
       }
     }

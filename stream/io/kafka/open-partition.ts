@@ -4,7 +4,7 @@ import type { SourceConfig } from '../../contract/configuration.ts'
 import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
-import { positionOf } from '../../ingest/metadata.ts'
+import { positionOf, reachedOf } from '../../ingest/metadata.ts'
 import type { JudgingRunner } from '../../runtime/task-runner.ts'
 import { createIngestRunner, createJudgingRunner, createResultsRunner } from '../../runtime/tasks.ts'
 import type { StageName } from '../../topology.ts'
@@ -19,7 +19,11 @@ import { SinkHandler } from './sink-handler.ts'
 import { aheadOf, type SkewedPartition } from './skew-policy.ts'
 import type { PartitionHandler } from './stage-consumer.ts'
 import { ConfigurationKeeper, knownConfigurations } from './switches.ts'
-import { committedOffsets, offsetRanges } from './topics.ts'
+import { committedOffsets, type OffsetRange, offsetRanges } from './topics.ts'
+
+/** How often, and how far apart, the beginning of a log is asked for where a gap was seen. */
+const gapTriesMax = 20
+const gapRetryMs = 3_000
 
 export class PartitionOpener {
   private readonly parts: {
@@ -85,7 +89,10 @@ export class PartitionOpener {
         kind: 'offset-reset',
         detail: text,
         // what lies between commit and position was read: it is given up with its panes, not gone unread
-        lost: { topic, records: position === null ? 0 : range.low - position },
+        lost: {
+          topic,
+          records: committed === null ? 0 : Math.max(0, range.low - reachedOf(committed.metadata, committed.offset)),
+        },
       })
       // what the metadata knows of the clock holds all the same: nothing that was sent is sent again
       if (isReset || position! > range.high || committed?.metadata === '') committed = null
@@ -244,7 +251,7 @@ export class PartitionOpener {
 
   /** Tells of records that retention removed before they were read; gaps of other kinds are nobody's loss. */
   async gap(stage: StageName, { topic, partition, from }: { topic: string; partition: number; from: number }) {
-    const range = (await offsetRanges(this.parts.admin, topic).catch(() => null))?.[partition]
+    const range = await this.rangeOf(topic, partition)
     if (range === undefined || range.low <= from) return
     this.parts.options.telemetry.pipelineEvent({
       stage,
@@ -252,6 +259,22 @@ export class PartitionOpener {
       detail: `${topic}/${partition}: offsets ${from} to ${range.low - 1} were removed by retention before they were read. Raise the topic's retention, and look at why ${stage} is behind.`,
       lost: { topic, records: range.low - from },
     })
+  }
+
+  /** Asks again for a while: a loss is told once, so the answer is needed. */
+  private async rangeOf(topic: string, partition: number): Promise<OffsetRange | undefined> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return (await offsetRanges(this.parts.admin, topic))?.[partition]
+      } catch (error) {
+        if (tries < gapTriesMax) await new Promise((resolve) => setTimeout(resolve, gapRetryMs))
+        else {
+          const detail = `${topic}/${partition}: there is a gap, and where the log begins could not be asked: ${(error as Error).message}`
+          this.parts.options.telemetry.pipelineEvent({ stage: 'ingest', kind: 'failed', detail })
+          return undefined
+        }
+      }
+    }
   }
 
   private checkpointed(stage: 'detect' | 'respond', checkpoint: CheckpointOutcome): void {

@@ -167,7 +167,7 @@ export class StageConsumer {
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       const slot = this.slots.get(`${payload.topic}/${payload.partition}`)
       // nothing but markers, or records of a transaction that was given up
-      if (slot !== undefined && payload.batchSize === 0) slot.reached = Number(payload.lastOffset) + 1
+      if (slot !== undefined && payload.batchSize === 0) advance(slot, Number(payload.lastOffset) + 1)
     })
     await this.begin()
     this.quietTimer = setInterval(() => void this.quiet(), 1_000)
@@ -347,6 +347,8 @@ export class StageConsumer {
         this.options.onOpened?.(topic, partition, handler)
         this.consumer.seek({ topic, partition, offset: String(handler.next) })
         this.consumer.resume([{ topic, partitions: [partition] }])
+        // what was read beyond its position by the handler before it is to be read again
+        slot.reached = 0
         slot.handler = handler
         return
       } catch (error) {
@@ -380,7 +382,7 @@ export class StageConsumer {
       // what the handler did not take is delivered again: the next fetch begins at its own position
       payload.resolveOffset(String(handler.next - 1))
       const last = batch.messages.at(-1)
-      if (last !== undefined && handler.next > Number(last.offset)) slot.reached = Number(batch.lastOffset()) + 1
+      if (last !== undefined && handler.next > Number(last.offset)) advance(slot, Number(batch.lastOffset()) + 1)
       this.options.onBatch({
         topic: batch.topic,
         partition: batch.partition,
@@ -416,15 +418,21 @@ export class StageConsumer {
 
   /** Tells of offsets that were never read, once, however often the batch behind them is delivered. */
   private tellGap(slot: Slot, { from, to }: { from: number; to: number }): void {
-    slot.reached = to
+    advance(slot, to)
     this.options.onGap?.({ topic: slot.topic, partition: slot.partition, from })
   }
 
-  /** Looks whether the log begins behind what was read: retention may have left nothing that would show it. */
-  lowest(topic: string, partition: number, low: number): void {
+  /**
+   * Looks whether the log begins behind what was read: retention may have left nothing that would show it. After what is in
+   * hand, which may have been fetched before it was removed.
+   */
+  async lowest(topic: string, partition: number, low: number): Promise<void> {
     const slot = this.slots.get(`${topic}/${partition}`)
-    const from = this.reached(topic, partition)
-    if (slot?.handler && from < low) this.tellGap(slot, { from, to: low })
+    if (slot === undefined) return
+    await this.exclusive(slot, async () => {
+      const from = this.reached(topic, partition)
+      if (from < low) this.tellGap(slot, { from, to: low })
+    })
   }
 
   private *logRecords({ batch }: EachBatchPayload): Generator<LogRecord> {
@@ -568,6 +576,11 @@ async function within(ms: number, work: Promise<unknown>): Promise<void> {
   })
   work.catch(() => {}) // should it fail when nobody waits any more
   await Promise.race([work, late]).finally(() => clearTimeout(timer))
+}
+
+/** How far a log was read never goes back, but where it is recovered or made again. */
+function advance(slot: Slot, reached: number): void {
+  slot.reached = Math.max(slot.reached, reached)
 }
 
 /** What KafkaJS has to see for itself, to join the group again. */

@@ -55,6 +55,16 @@ describe('a declaration of silence', () => {
   })
 })
 
+describe('a broker that does not answer', () => {
+  it('raises nothing, and is no failure of the partition', async () => {
+    const failing = async () => {
+      throw new Error('Closed connection')
+    }
+    const look = lookFrom({ high: [10, 5], reached: [10, 5], handlers: [0], committed: failing as never })
+    expect(await look(1_000)).toBeNull()
+  })
+})
+
 describe('partitions that another process reads', () => {
   const elsewhere = { high: [10, 5], reached: [10, 0], handlers: [0] }
   const at = (reached: number, watermarkMs: number | null) => new Map([[1, { reached, watermarkMs }]])
@@ -132,7 +142,7 @@ function lookFrom(of: Asked): (atSecond: number) => Promise<number | null> {
     ranges: async () => (of.highOf?.() ?? high).map((end, partition) => ({ low: low[partition] ?? 0, high: end })),
     handlers: new Map(known),
     consumer: () => ({ reached: (_, partition) => reached[partition]! }),
-    committed: async () => of.committed?.() ?? new Map(),
+    committed: async () => (await of.committed?.()) ?? new Map(),
     clock: () => nowMs,
   })
   const source = { name: 'logs', topic: 'logs', idleAfter: 20 * second } as SourceConfig

@@ -8,7 +8,8 @@ function watched(ranges: (topic: string) => Promise<{ low: number; high: number 
   const positions = { panes: 4, audit: 9 }
   const consumer = (topic: keyof typeof positions) => ({
     positions: () => [{ topic, partition: 0, reached: positions[topic] }],
-    lowest: (_: string, partition: number, low: number) => told.push(`${topic}/${partition} begins at ${low}`),
+    lowest: async (_: string, partition: number, low: number) =>
+      void told.push(`${topic}/${partition} begins at ${low}`),
   })
   const watch = new LagWatch({
     consumers: new Map<StageName, ReturnType<typeof consumer>>([

@@ -261,11 +261,34 @@ describe('a member of a stage’s group', () => {
     group.join('m1', { t: [0] })
     await recovered(handlers, 1)
     await group.fetch('t', 0, 2)
-    consumer.lowest('t', 0, 2)
+    await consumer.lowest('t', 0, 2)
     expect(gaps).toEqual([])
-    consumer.lowest('t', 0, 9)
-    consumer.lowest('t', 0, 9)
+    await consumer.lowest('t', 0, 9)
+    await consumer.lowest('t', 0, 9)
     expect([gaps, consumer.reached('t', 0)]).toEqual([[{ topic: 't', partition: 0, from: 2 }], 9])
+  })
+
+  it('has read no further than its position once it is recovered, and never less than before otherwise', async () => {
+    const { group, consumer, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    let end = () => {}
+    handlers[0]!.onRecord = (offset) => (offset === 2 ? new Promise<void>((resolve) => (end = resolve)) : undefined)
+    const fetching = group.fetch('t', 0, 4)
+    while (handlers[0]!.given.at(-1) !== 2) await turn()
+    // retention at its heels: told after what is in hand
+    const lowest = consumer.lowest('t', 0, 20)
+    end()
+    await fetching
+    await lowest
+    expect(consumer.reached('t', 0)).toBe(20)
+    group.fetchAt.set('t/0', 4)
+    handlers[0]!.onRecord = () => {
+      throw new Error('injected')
+    }
+    await group.fetch('t', 0)
+    await recovered(handlers, 2)
+    expect(consumer.reached('t', 0)).toBe(4)
   })
 
   it('recovers what it lost and got back once its former handler has ended what it has in flight', async () => {
