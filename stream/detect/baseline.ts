@@ -6,7 +6,7 @@
  * Kept for each slide are sums, not values: 7 numbers a feature, 37 slides by default, 2 KB.
  */
 import { type Moments, mergeMoments } from '../contract/moments.ts'
-import { overDispersionOf } from './beta-binomial.ts'
+import { groupsOf, overDispersionOf, type RateGroups } from './beta-binomial.ts'
 import type { MomentBaseline, RateBaseline, RateValue } from './detectors/detector.ts'
 import type { MomentValue, RateValueOf } from './series.ts'
 
@@ -32,12 +32,14 @@ export interface MomentStat {
    * value and of the last one. Absent in slides of before they were kept.
    */
   readonly following?: { readonly products: number; readonly first: number; readonly last: number }
-  /** What detectors of levels judge of the slide, by their names; absent where there are none. */
+  /** What detectors of levels judge of the slide, by detector and options; absent where there are none. */
   readonly levels?: Readonly<Record<string, number>>
 }
 
 export interface RateStat extends RateValue {
   readonly endMs: number
+  /** Its values, by which rates differ; absent in slides of before they were kept, which then count as one value each. */
+  readonly groups?: RateGroups
 }
 
 export function momentStat(values: readonly MomentValue[], endMs: number): MomentStat | null {
@@ -86,7 +88,7 @@ export function autocorrelation(stats: readonly MomentStat[]): number {
 export function rateStat(values: readonly RateValueOf[], endMs: number): RateStat | null {
   if (values.length === 0) return null
   const sum = (of: (value: RateValueOf) => number): number => values.reduce((total, value) => total + of(value), 0)
-  return { endMs, hits: sum((value) => value.hits), trials: sum((value) => value.trials) }
+  return { endMs, hits: sum((value) => value.hits), trials: sum((value) => value.trials), groups: groupsOf(values) }
 }
 
 /** The latest quiet slides of one series, the oldest first. */

@@ -87,34 +87,62 @@ function sumDown(from: number, law: { n: number; a: number; b: number }): number
   return Math.min(1, sum)
 }
 
+/** Standard deviations of what independent trials show by chance that are taken off. */
+const BY_CHANCE_SDS = 2
+
+/** What over-dispersion needs of values that were summed. */
+export interface RateGroups {
+  /** Values with trials. */
+  readonly count: number
+  /** Sum over them of hits² / trials, and of trials². */
+  readonly hitsByTrials: number
+  readonly squaredTrials: number
+}
+
+export function groupsOf(values: readonly { readonly hits: number; readonly trials: number }[]): RateGroups {
+  let [count, hitsByTrials, squaredTrials] = [0, 0, 0]
+  for (const { hits, trials } of values) {
+    if (trials === 0) continue
+    count += 1
+    hitsByTrials += hits ** 2 / trials
+    squaredTrials += trials ** 2
+  }
+  return { count, hitsByTrials, squaredTrials }
+}
+
 /**
- * Over-dispersion of rates, from slides of one series, by moments: the correlation of trials within a slide.
+ * Over-dispersion of rates, from the values of one series, by moments: the correlation of trials within a value. Of the
+ * values that are judged, not of the slides that they are in: what differs from pane to pane is averaged away in those.
  *
- * @param slides at least two with trials, or it is 0
- * @returns in [0, 0.5]; 0 where rates differ by no more than chance explains. O(slides).
+ * @param slides at least two values with trials, or it is 0; a slide without `groups` counts as one
+ * @returns in [0, 0.5], less what chance shows of independent trials (two standard deviations of it: small values show a
+ *   lot, and a correlation that is not there hides a failure). O(slides).
  * @see Kleinman 1973, J. Am. Stat. Assoc. 68:46-54 (weights by trials); Ridout, Demétrio and Firth 1999, "ANOVA estimator"
  */
-export function overDispersionOf(slides: readonly { readonly hits: number; readonly trials: number }[]): number {
+export function overDispersionOf(
+  slides: readonly { readonly hits: number; readonly trials: number; readonly groups?: RateGroups }[],
+): number {
   let groups = 0
   let hits = 0
   let trials = 0
   let squares = 0
-  let within = 0
   let between = 0
   for (const slide of slides) {
-    if (slide.trials === 0) continue
-    groups += 1
+    const of = slide.groups ?? groupsOf([slide])
+    groups += of.count
     hits += slide.hits
     trials += slide.trials
-    squares += slide.trials ** 2
-    within += slide.hits - slide.hits ** 2 / slide.trials
-    between += slide.hits ** 2 / slide.trials
+    squares += of.squaredTrials
+    between += of.hitsByTrials
   }
+  const within = hits - between
   if (groups < 2 || trials <= groups) return 0
   const meanSquareWithin = within / (trials - groups)
   const meanSquareBetween = (between - hits ** 2 / trials) / (groups - 1)
   const perGroup = (trials - squares / trials) / (groups - 1)
   const total = meanSquareBetween + (perGroup - 1) * meanSquareWithin
   if (!(total > 0)) return 0
-  return Math.min(0.5, Math.max(0, (meanSquareBetween - meanSquareWithin) / total))
+  const shown = (meanSquareBetween - meanSquareWithin) / total
+  const byChance = Math.sqrt(2 / groups) / perGroup
+  return Math.min(0.5, Math.max(0, shown - BY_CHANCE_SDS * byChance))
 }

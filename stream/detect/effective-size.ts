@@ -68,6 +68,16 @@ export function categoricalDependence(batches: readonly ReadonlyMap<string, numb
   return strongest(dependences)
 }
 
+/**
+ * Parts that unequal ones are worth: (Σ weight)² / Σ weight².
+ *
+ * @see Kish 1965, "Survey Sampling", §11.7
+ */
+export function kishSize(weights: readonly number[]): number {
+  const sum = weights.reduce((total, weight) => total + weight, 0)
+  return sum === 0 ? 0 : sum ** 2 / weights.reduce((total, weight) => total + weight ** 2, 0)
+}
+
 /** Of several quantities of the same rows the one that depends most: nothing is worth more rows than it. */
 export function strongest(dependences: readonly (Dependence | null)[]): Dependence | null {
   const strength = ({ variance, covariances }: Dependence): number =>
@@ -81,6 +91,7 @@ export function strongest(dependences: readonly (Dependence | null)[]): Dependen
 /**
  * Independent rows that `rows` rows of `slides` slides are worth, at most `rows`.
  *
+ * @param sample.slides need not be whole: see {@link kishSize}
  * @param dependence null: rows are independent
  */
 export function effectiveSize(dependence: Dependence | null, sample: { rows: number; slides: number }): number {

@@ -204,7 +204,7 @@ export class Entity {
 
     const window = this.#window.rows()
     const isWhole = endMs > this.state.firstSlideMs
-    const windowSlides = this.#window.filledSlides
+    const windowSlides = (feature: string, type: FeatureType) => this.#window.filledSlides(feature, type)
     const at = { slide, window, windowSlides, paneMs: this.state.paneMs, isWhole }
     let isSuspicious = false
     const judged = this.#ordered.map((track) => {

@@ -1,6 +1,7 @@
 /** One feature of an entity: its judged series, its baseline, its running statistics, and how it stands at a slide's end. */
 import { canonicalJson } from '../contract/encoding.ts'
 import { emptyHistogram } from '../contract/histogram.ts'
+import { idOf } from '../contract/id.ts'
 import { statusRank, type Verdict } from '../contract/verdict.ts'
 import {
   Baseline,
@@ -51,8 +52,8 @@ export interface FeatureState {
   open: MomentValue | RateValueOf | null
   /** Once there is a reference. */
   referenceId: string | null
-  /** The last value that running statistics took, standardised; absent before there was one. */
-  previous?: number
+  /** The last value that running statistics took, standardised, and its time; absent before there was one. */
+  previous?: { readonly value: number; readonly endMs: number }
   detectors: Record<string, DetectorState>
 }
 
@@ -69,8 +70,8 @@ export interface JudgedSlide {
   readonly slide: Slide
   /** Sampled rows of the window that ends with it. */
   readonly window: Rows
-  /** Slides of the window that have rows. */
-  readonly windowSlides: number
+  /** Slides of the window that a feature's rows are of. */
+  readonly windowSlides: (feature: string, type: FeatureType) => number
   readonly paneMs: number
   /** Some feature of the entity that was judged before this one stands at warning or worse. */
   readonly isSuspicious: boolean
@@ -118,6 +119,10 @@ export class FeatureTrack {
       this.#reference = null
       this.state.referenceId = null
       delete this.state.previous
+      // what ran on in standard deviations of that reference would take the next one's for a change
+      for (const { name, detector } of featurePlan.detectors) {
+        if (detector.input === 'values') delete this.state.detectors[name]
+      }
     }
     this.#plan = plan
     this.#featurePlan = featurePlan
@@ -162,7 +167,8 @@ export class FeatureTrack {
     const { endMs } = at.slide.summary
     const stat = this.#judgeValues(at)
     const dependence = this.#reference?.dependence ?? null
-    const window = new FeatureSample(at.window, this.state.feature, { dependence, slides: at.windowSlides })
+    const { feature, type } = this.state
+    const window = new FeatureSample(at.window, feature, { dependence, slides: at.windowSlides(feature, type) })
     const judge = (chosen: Chosen): StandingVerdict => {
       const { group } = chosen.detector
       if (isTwoSample(chosen.detector)) return this.#judgeWindow(chosen, chosen.detector, { window, endMs })
@@ -291,12 +297,13 @@ export class FeatureTrack {
   #judgeLevels(rows: SlideRows, endMs: number): Record<string, number> | null {
     const levels: Record<string, number> = {}
     for (const chosen of this.featurePlan.detectors) {
-      const { detector, name, config } = chosen
+      const { detector, config } = chosen
       if (detector.input !== 'levels' || rows.count === 0) continue
       const level = detector.levelOf(rows, config)
       if (level === null) continue
-      levels[name] = level
-      const before = this.#moments.against(endMs).flatMap((stat) => stat.levels?.[name] ?? [])
+      const key = levelKey(chosen)
+      levels[key] = level
+      const before = this.#moments.against(endMs).flatMap((stat) => stat.levels?.[key] ?? [])
       const baseline = Float64Array.from(before).sort()
       const onsetMs = (): number => endMs
       this.#follow(chosen, [{ endMs }], () => ({ verdict: detector.judge(baseline, level, config), onsetMs }))
@@ -311,8 +318,11 @@ export class FeatureTrack {
       return null
     return values.map(({ endMs, mean, panes }) => {
       const standardised = standardise(mean, standard)
-      const value = whiten(standardised, this.state.previous ?? null, standard)
-      this.state.previous = standardised
+      const { previous } = this.state
+      // what lies a window back foretells nothing
+      const isNear = previous !== undefined && endMs - previous.endMs <= this.#plan.windowMs
+      const value = whiten(standardised, isNear ? previous.value : null, standard)
+      this.state.previous = { value: standardised, endMs }
       return { endMs, panes, value }
     })
   }
@@ -405,6 +415,9 @@ function rowsOfSlide(slide: Slide, feature: string, values: readonly MomentValue
 function withLevels(stat: MomentStat | null, levels: Record<string, number> | null): MomentStat | null {
   return stat === null || levels === null ? stat : { ...stat, levels }
 }
+
+/** Levels of one detector under the same options: under others they would mean something else. */
+const levelKey = ({ name, config }: Chosen): string => `${name}/${idOf('levels', canonicalJson(config)).slice(0, 8)}`
 
 const isCostly = ({ detector }: Chosen): boolean => isTwoSample(detector) && detector.isCostly === true
 

@@ -1,4 +1,4 @@
-/** Median and median absolute deviation of numbers in ascending order. */
+/** Median, and median and mean absolute deviation, of numbers in ascending order. */
 
 /** @param sorted ascending, not empty; of an even number the mean of the two in the middle */
 export function medianOf(sorted: Float64Array): number {
@@ -33,4 +33,11 @@ export function medianDeviation(sorted: Float64Array, centre: number): number {
     }
   }
   return sorted.length % 2 === 1 ? deviation : previous / 2 + deviation / 2
+}
+
+/** Mean of |value - centre|. O(n). @param values not empty */
+export function meanDeviation(values: Float64Array, centre: number): number {
+  let sum = 0
+  for (const value of values) sum += Math.abs(value - centre) / values.length
+  return sum
 }

@@ -10,9 +10,9 @@
 import { idOf } from '../contract/id.ts'
 import type { MomentStat } from './baseline.ts'
 import { autocorrelation, momentBaseline } from './baseline.ts'
-import { categoricalDependence, type Dependence, numericDependence, strongest } from './effective-size.ts'
+import { categoricalDependence, type Dependence, kishSize, numericDependence, strongest } from './effective-size.ts'
 import type { FeatureType, Plan } from './plan.ts'
-import { FeatureSample, mergeStrata, type Rows } from './sample.ts'
+import { categoricalColumn, FeatureSample, mergeStrata, numericColumn, type Rows } from './sample.ts'
 
 /** A quiet slide that a reference may be learned from: immutable. */
 export interface LearningSlide {
@@ -117,8 +117,8 @@ export function learnReference(
     const rows = kept === slides ? sample : sampleOf(kept)
     const { feature, type } = learner
     const dependence = dependenceOf(kept, learner)
-    const filled = kept.filter((slide) => slide.sample.rows.length > 0).length
-    const frozen = learner.freeze(new FeatureSample(rows, feature, { dependence, slides: filled }))
+    const keptSlides = kishSize(kept.map(({ sample }) => rowsIn(sample, feature, type)))
+    const frozen = learner.freeze(new FeatureSample(rows, feature, { dependence, slides: keptSlides }))
     return { feature, type, frozen, standard: standardOf(kept, learner), dependence }
   })
   const names = features.map(({ feature, type }) => `${type}/${feature}`)
@@ -142,6 +142,15 @@ function dependenceOf(slides: readonly LearningSlide[], { feature, type }: Learn
     case 'volume':
       return null
   }
+}
+
+/** Rows of a sample that hold a value of the feature. */
+function rowsIn(sample: Rows, feature: string, type: FeatureType): number {
+  if (type === 'numeric') return numericColumn(sample, feature).length
+  if (type !== 'categorical') return sample.rows.length
+  let rows = 0
+  for (const count of categoricalColumn(sample, feature).values()) rows += count
+  return rows
 }
 
 function statsOf(slides: readonly LearningSlide[], of: Pick<Learner, 'feature' | 'type'>): MomentStat[] {
@@ -194,8 +203,8 @@ const CLIP = 6
  * there. A negative one is left alone: it makes alarms rarer, not more frequent.
  */
 const AUTOCORRELATION_MAX = 0.95
-/** A constant reference has an sd of 0: below this share of its mean a difference is one of rounding. */
-const RELATIVE_SD_MIN = 1e-9
+/** A constant reference has an sd of 0: less than this share of its mean is never a standard deviation. */
+const RELATIVE_SD_MIN = 1e-4
 
 /** A judged value in standard deviations of the reference's, within ±6. */
 export function standardise(mean: number, standard: Standard): number {

@@ -2,7 +2,9 @@
  * A window is a run of completed slides (12 by default), each merged already. Windows by time stand here; windows by a
  * count of rows have their place beside it: another rule for which slides are pushed out.
  */
+import { kishSize } from './effective-size.ts'
 import { addCategorical, addRate, type SlideSummary, sumByFeature, sumNumeric } from './merge.ts'
+import type { FeatureType } from './plan.ts'
 import { mergeStrata, type Rows } from './sample.ts'
 
 export class Window {
@@ -29,9 +31,10 @@ export class Window {
     return this.#slides.at(-1)!
   }
 
-  /** Slides that have sampled rows. */
-  get filledSlides(): number {
-    return this.#slides.filter(({ sample }) => sample.rows.length > 0).length
+  /** Slides that a feature's rows are of, as Kish counts: slides that hold a few of them count little. */
+  filledSlides(feature: string, type: FeatureType): number {
+    const counts = this.#slides.map((slide) => Math.min(this.#limits.partMax, countIn(slide, feature, type)))
+    return kishSize(counts)
   }
 
   /** A sample of the window's rows, in which no slide has more than its part. */
@@ -57,4 +60,10 @@ export class Window {
       ),
     }
   }
+}
+
+function countIn({ numeric, categorical, sample }: SlideSummary, feature: string, type: FeatureType): number {
+  if (type === 'numeric') return numeric.find((each) => each.feature === feature)?.count ?? 0
+  if (type === 'categorical') return categorical.find((each) => each.feature === feature)?.count ?? 0
+  return sample.rows.length
 }

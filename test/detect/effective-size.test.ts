@@ -5,6 +5,7 @@ import {
   categoricalDependence,
   type Dependence,
   effectiveSize,
+  kishSize,
   numericDependence,
   strongest,
 } from '../../stream/detect/effective-size.ts'
@@ -109,5 +110,14 @@ describe('an hour like all others', () => {
   it('half a standard deviation away is still found', () => {
     const [numeric] = rejections({ traffic: DEPENDENT, shift: 0.5, runs: 50, seed })
     expect(numeric!.corrected).toBeGreaterThan(0.7)
+  })
+})
+
+describe('parts of a sample', () => {
+  it('count as Kish says: many that hold little are worth few', () => {
+    expect(kishSize([5, 5, 5, 5])).toBe(4)
+    expect(kishSize([100, 0, 0, 0])).toBe(1)
+    expect(kishSize([167, ...new Array<number>(11).fill(3)])).toBeLessThan(1.5)
+    expect(kishSize([])).toBe(0)
   })
 })

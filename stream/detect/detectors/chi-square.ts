@@ -30,7 +30,8 @@ export type ChiSquareConfig = z.infer<typeof configSchema>
  * @param config.warningEffect  least effect for warning: 0.16, where a small change has a stability index of 0.10
  * @param config.driftEffect    least effect for drift: 0.25, where it has one of 0.25
  * @returns statistic: Pearson's, without continuity correction; effect: Cramér's V with both sides brought to the same
- *   number of rows, in [0, 1]; `insufficient` below 50 effective rows on either side. Of 20,000 pairs of 50
+ *   number of rows, in [0, 1]; `insufficient` below 50 effective rows on either side, and where the effect
+ *   reaches the floor though rows are too few for two columns. Of 20,000 pairs of 50
  *   rows of one law 0.55 in 1,000 passed score 3, and 8.8 score 2. One column left is p = 1.
  *   O(categories · log categories) time, O(categories) memory.
  * @throws never for data
@@ -53,10 +54,13 @@ export const chiSquare = {
     const table = { reference: frozen.counts, window: countByCategory(window, frozen.categories) }
     const counted = pearson(pooled(table, config.minExpected))
     const sizes = { reference: frozen.effectiveSize, window: window.effectiveSize }
-    const { pValue } = pearson(pooled(resized(table, sizes), config.minExpected))
+    const judged = pooled(resized(table, sizes), config.minExpected)
+    const { pValue } = pearson(judged)
 
     const score = scoreOf(pValue)
     const effect = balancedCramer(table)
+    // Rows too few for any two of its categories cannot say whether what is seen is chance.
+    if (judged.reference.length === 1 && effect >= config.warningEffect) return insufficient(verdict)
     const status = statusOf({ score, effect }, config)
     return { ...verdict, status, score, statistic: counted.statistic, effect, pValue, oraclePValue: counted.pValue }
   },

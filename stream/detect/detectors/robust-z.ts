@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Verdict } from '../../contract/verdict.ts'
-import { medianDeviation, medianOf } from '../median.ts'
+import { meanDeviation, medianDeviation, medianOf } from '../median.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import { chiSquareTail, studentTail } from '../special-functions.ts'
 import type { AnomalyDetector } from './detector.ts'
@@ -20,6 +20,8 @@ export type RobustZConfig = z.infer<typeof configSchema>
 const SD_PER_DEVIATION = 1.482602218505602
 /** Degrees of freedom that a median absolute deviation of n values is worth, for each value: 1/(2·1.3606). */
 const DEGREES_PER_VALUE = 0.3675
+/** A normal law's standard deviation in mean absolute deviations. @see Iglewicz and Hoaglin 1993, §3.3 */
+const SD_PER_MEAN_DEVIATION = Math.sqrt(Math.PI / 2)
 /** Variance of a median, for that of a mean. */
 const MEDIAN_VARIANCE = Math.PI / 2
 
@@ -83,7 +85,9 @@ export const robustZ = {
 
     const median = medianOf(baseline)
     const published = SD_PER_DEVIATION * medianDeviation(baseline, median)
-    const sd = Math.max(published / shrinkage(count), config.minSd, config.minRelativeSd * Math.abs(median))
+    // Where more than half of the levels are the same, the median deviation is 0 and says nothing of the others.
+    const shown = published > 0 ? published / shrinkage(count) : SD_PER_MEAN_DEVIATION * meanDeviation(baseline, median)
+    const sd = Math.max(shown, config.minSd, config.minRelativeSd * Math.abs(median))
     const deviation = level - median
     const statistic = deviation / sd
     const t = statistic / Math.sqrt(1 + MEDIAN_VARIANCE / count)
