@@ -1,6 +1,6 @@
 /** Right and wrong outcomes one by one, where only their counts are known. */
 
-/** Outcomes that one value gives to a detector at most: a value of more counts with the same share in so many. */
+/** Outcomes that one value gives to a detector at most: a value of more counts with the same share in so many, to a thousandth. */
 const OUTCOMES_MAX = 1_000
 
 /**

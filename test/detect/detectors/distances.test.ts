@@ -167,3 +167,16 @@ test('chi-square: two rows of an unseen category are too few to expect anything 
   expect(answer.oraclePValue).toBeGreaterThan(0.5)
   expect(judge({ a: 500 }, { a: 98, new: 2 })).toMatchObject({ pValue: 1, status: 'stable' })
 })
+
+test('wasserstein: what moves outside the central part of the pooled sample is still significant', () => {
+  const judge = (before: number[], after: number[]) =>
+    wasserstein.judge(
+      wasserstein.freeze({ values: Float64Array.from(before), effectiveSize: before.length }),
+      { values: Float64Array.from(after), effectiveSize: after.length },
+      wasserstein.config.parse({}),
+    )
+  const many = (value: number, count: number): number[] => new Array<number>(count).fill(value)
+  for (const level of [4, 6]) expect(judge(many(5, 4_000), many(level, 80)).status).toBe('drift')
+  expect(judge(many(0, 2_000), [...many(0, 20), ...many(1_000, 36)]).status).toBe('drift')
+  expect(judge(many(5, 4_000), many(5, 80))).toMatchObject({ status: 'stable', pValue: 1 })
+})
