@@ -27,6 +27,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...integrationFiles, ...storyFiles, ...chaosFiles, ...outageFiles],
+          testTimeout: 60_000, // a busy machine is no failure; what hangs is found all the same
         },
       },
       {

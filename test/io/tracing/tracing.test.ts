@@ -203,6 +203,6 @@ describe('a collector that is away', () => {
     const tracing = tracingTo(collector.endpoint)
     tracing.emitted(command(1))
     await tracing.close()
-    expect(counted).toEqual({ exported: 0, dropped: 0, failed: 1 })
+    await vi.waitFor(() => expect(counted).toEqual({ exported: 0, dropped: 0, failed: 1 }), 10_000)
   })
 })
