@@ -77,7 +77,8 @@ class Campaign {
     const act = draw < 0.85 ? 'kill' : draw < 0.93 && zombies ? 'stop' : 'throw'
     const isReachable = (point: string) => (idle || !point.includes('/idle/')) && (act !== 'throw' || mayThrowAt(point))
     const point = tally.nextPoint(random, isReachable)
-    const nth = /\/(checkpoint|send|commit|write|fold)/.test(point) ? 1 + random.integer(4) : 1
+    const isOften = /\/(checkpoint|send|commit|write|fold)/.test(point) && !tally.isHardToReach(point)
+    const nth = isOften ? 1 + random.integer(4) : 1
     return { point, nth, act }
   }
 

@@ -45,11 +45,18 @@ export class Tally {
     for (const point of failpointNames) {
       if (!isReachable(point)) continue
       // what was planned and not reached is planned again sooner than what was hit
-      const weight = this.hitsAt(point) * 2 + (this.planned.get(point) ?? 0) + random.uniform()
+      const hits = this.hitsAt(point)
+      const planned = this.planned.get(point) ?? 0
+      const weight = (hits === 0 ? planned / 4 : hits * 2 + planned) + random.uniform()
       if (weight < least) [best, least] = [point, weight]
     }
     this.planned.set(best, (this.planned.get(best) ?? 0) + 1)
     return best
+  }
+
+  /** Planned twice and not reached: a stage that has little to send gets there once in a life, or not at all. */
+  isHardToReach(point: string): boolean {
+    return this.hitsAt(point) === 0 && (this.planned.get(point) ?? 0) > 2
   }
 
   hitsAt(point: string): number {
