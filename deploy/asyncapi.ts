@@ -17,7 +17,16 @@ export const channels: Readonly<Record<TopicName, Channel>> = {
   panes: {
     about: 'Slices of event time, folded from one source partition each, and the clocks of those partitions.',
     key: '`<tenant>/<entity>` of a pane; `<source>/<partition>` of what goes to every partition; none of record 0',
-    records: ['pane', 'heartbeat', 'idle', 'source-joined', 'source-left', 'configuration-switch', 'incarnation'],
+    records: [
+      'pane',
+      'heartbeat',
+      'idle',
+      'source-joined',
+      'source-left',
+      'configuration-switch',
+      're-baseline',
+      'incarnation',
+    ],
   },
   classifications: {
     about: 'Labels of single records: the template of a log line and what it was taken for.',
@@ -26,9 +35,9 @@ export const channels: Readonly<Record<TopicName, Channel>> = {
   },
   measurements: {
     about:
-      'One record for each evaluation of an entity: verdicts, votes and roll-ups. Partition n has one writer, detect task n.',
+      'One record for each evaluation of an entity: verdicts, votes and roll-ups; and once for each learned reference, before the first evaluation that names it, what it holds. Partition n has one writer, detect task n.',
     key: '`<tenant>/<entity>`',
-    records: ['measurement'],
+    records: ['measurement', 'reference'],
   },
   casefile: {
     about:
@@ -64,9 +73,16 @@ export const channels: Readonly<Record<TopicName, Channel>> = {
     records: ['command-result'],
   },
   outcomes: {
-    about: 'Predictions and their late labels.',
-    key: 'the id of the prediction',
-    records: ['outcome'],
+    about:
+      'Predictions and their late labels, and the clocks of the partitions that they come from. Nothing stands on it where no source has the format label.',
+    key: 'the id of the prediction; `<source>/<partition>` of what goes to every partition; none of record 0',
+    records: ['outcome', 'heartbeat', 'idle', 'source-joined', 'source-left', 'incarnation'],
+  },
+  'model-quality': {
+    about:
+      'How good models are, as far as labels tell: counts of slots of time that changed, as one task of join has them. Partition n has one writer, join task n; the counts of all of them add up. Not made where no source has the format label.',
+    key: '`<tenant>/<entity>`',
+    records: ['model-quality'],
   },
   audit: {
     about: 'Every transition, chained by hash for each tenant.',

@@ -11,6 +11,7 @@ import { type Problem, pathText, problemsOf, problemText } from './config/proble
 import { type ConfigFile, configFile, schemaRegistry } from './config/schema.ts'
 import { secretsIn } from './config/secret.ts'
 import { readYaml, type YamlFile } from './config/yaml.ts'
+import { type Calibration, calibration } from './contract/calibration.ts'
 import {
   configurationDigests,
   type DetectConfig,
@@ -22,7 +23,7 @@ import {
 } from './contract/configuration.ts'
 import { SentinelError } from './errors.ts'
 
-export interface Config extends Omit<ConfigFile, 'sources' | 'respond'> {
+export interface Config extends Omit<ConfigFile, 'sources' | 'detect' | 'respond'> {
   readonly sources: readonly SourceConfig[]
   /** Names of sources that are left out without a word where their topic does not exist. */
   readonly optionalSources: readonly string[]
@@ -58,6 +59,8 @@ export interface LoadOptions {
   /** The file; else SENTINEL_CONFIG; else `sentinel.yaml` where it exists; else defaults. */
   readonly path?: string | undefined
   readonly env?: Variables
+  /** For who is about to calibrate: budgets need no calibration that fits, and the one that is named is not read. */
+  readonly isUncalibrated?: boolean
   /** Gives a file's text; throws an error with `code: 'ENOENT'` for one that is not there. */
   readonly readFile: (path: string) => Promise<string>
 }
@@ -83,10 +86,14 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
   const problems: Problem[] = [...environment.problems, ...(file?.problems ?? []), ...secrets]
   const parts = parseParts(raw, problems)
   const runbooks = await readRunbooks(runbookPaths(raw), { file, problems, options })
+  const isUncalibrated = options.isUncalibrated === true
+  const path = isUncalibrated ? undefined : calibrationPath(raw)
+  const calibrated = await readCalibration(path, { file, problems, options })
   const sourcesGiven = isRecord(raw) && raw['sources'] !== undefined
   const brokers = environment.variables.KAFKA_BROKERS ?? parts.kafka?.brokers
   const draft: Draft & Partial<Omit<Config, 'optionalSources'>> = {
-    ...(parts as Omit<Parts, 'respond'>),
+    ...(parts as Omit<Parts, 'detect' | 'respond'>),
+    ...(parts.detect === undefined ? {} : { detect: { ...parts.detect, calibration: calibrated } }),
     ...(parts.respond === undefined ? {} : { respond: { ...parts.respond, runbooks } }),
     ...(parts.kafka === undefined || brokers === undefined
       ? {}
@@ -94,7 +101,7 @@ export async function loadConfig(options: LoadOptions): Promise<LoadedConfig> {
     ...withRegistry(parts.schemaRegistry, environment.variables.SCHEMA_REGISTRY_URL),
   }
   const hasSaslPassword = environment.variables.KAFKA_SASL_PASSWORD !== undefined
-  const check = crossCheck({ ...draft, givenOptions: givenOptions(raw), hasSaslPassword })
+  const check = crossCheck({ ...draft, givenOptions: givenOptions(raw), hasSaslPassword, isUncalibrated })
   problems.push(...check.problems)
   if (problems.length > 0) throw invalid(file, problems)
   const complete = draft as Omit<Config, 'optionalSources'>
@@ -159,6 +166,11 @@ function runbookPaths(raw: unknown): string[] {
   return Array.isArray(paths) ? paths.filter((path) => typeof path === 'string' && path !== '') : []
 }
 
+function calibrationPath(raw: unknown): string | undefined {
+  const path = isRecord(raw) && isRecord(raw['detect']) ? raw['detect']['calibration'] : undefined
+  return typeof path === 'string' && path !== '' ? path : undefined
+}
+
 function givenOptions(raw: unknown): DetectConfig['detectors'] {
   const options = isRecord(raw) && isRecord(raw['detect']) ? raw['detect']['detectors'] : undefined
   if (!isRecord(options)) return {}
@@ -208,6 +220,29 @@ async function readRunbooks(
     }
   }
   return found
+}
+
+/** Its contents are part of the configuration, and so of its digest. */
+async function readCalibration(
+  path: string | undefined,
+  context: { file: YamlFile | undefined; problems: Problem[]; options: LoadOptions },
+): Promise<Calibration | null> {
+  if (path === undefined) return null
+  const absolute = resolve(dirname(context.file?.path ?? resolve('sentinel.yaml')), path)
+  const report = (text: string): null => {
+    context.problems.push({ path: ['detect', 'calibration'], text })
+    return null
+  }
+  try {
+    const parsed = calibration.safeParse(JSON.parse(await context.options.readFile(absolute)))
+    if (parsed.success) return parsed.data
+    const [issue] = parsed.error.issues
+    return report(
+      `${absolute} is no calibration (${issue?.path.join('.')}: ${issue?.message}): \`sentinel calibrate\` writes one`,
+    )
+  } catch (error) {
+    return report(`cannot read ${absolute}: ${(error as Error).message}`)
+  }
 }
 
 function invalid(file: YamlFile | undefined, problems: readonly Problem[]): SentinelError {

@@ -22,6 +22,7 @@ export const events = {
   STAGE_SOURCE_LEFT: 'A source that was read before is not in the configuration: nothing waits for it any more.',
   STAGE_IDLE: 'A silent source partition was declared idle.',
   FINDING: 'A vote of an entity changed.',
+  BUDGET_EXCEEDED: 'A vote opened more often than its falseAlarms allow, by more than chance explains.',
   INCIDENT_OPENED: 'An incident was opened.',
   INCIDENT_UPDATED: 'An incident changed.',
   INCIDENT_ESCALATED: 'An incident was escalated.',

@@ -2,9 +2,12 @@
 import { compareCodeUnits } from './contract/encoding.ts'
 import type { Measurement } from './contract/finding.ts'
 import type { AuditEntry, Incident } from './contract/incident.ts'
+import type { ModelQuality } from './contract/quality.ts'
+import type { LearnedReference } from './contract/reference.ts'
 import type { LogRecord } from './contract/stage.ts'
 import type { TopicName } from './contract/topics.ts'
 import { memoryHeatmap } from './memory-heatmap.ts'
+import { seriesOf, type TaskSlot } from './model-quality.ts'
 import {
   type Approval,
   answerBounds,
@@ -23,19 +26,23 @@ import {
 /** What it keeps at most (counts); the oldest goes first, of incidents the closed ones. */
 export interface MemoryBounds {
   readonly measurements: number
+  readonly references: number
   readonly entities: number
   readonly incidents: number
   readonly versions: number
   /** For each tenant. */
   readonly audit: number
+  readonly qualitySlots: number
 }
 
 const defaultBounds: MemoryBounds = {
   measurements: 20_000,
+  references: 10_000,
   entities: 10_000,
   incidents: 1_000,
   versions: answerBounds.versions,
   audit: 20_000,
+  qualitySlots: answerBounds.qualitySlots,
 }
 
 export interface MemoryReadModel extends ReadModel {
@@ -52,8 +59,11 @@ interface Kept {
 
 export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadModel {
   const most = { ...defaultBounds, ...bounds }
+  /** The newest of each slot of each task. */
+  const quality = new Map<string, TaskSlot & { readonly asOfMs: number; readonly task: number }>()
   /** In the order of arrival; the ids tell repetitions. */
   const measurements = new Map<string, Measurement>()
+  const references = new Map<string, LearnedReference>()
   const entities = new Map<string, EntitySummary>()
   const incidents = new Map<string, Kept>()
   const audit = new Map<string, Map<string, AuditEntry>>()
@@ -71,6 +81,12 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
     if (entities.size > most.entities) dropOldest(entities)
   }
 
+  function applyReference(body: LearnedReference): void {
+    if (references.has(body.id)) return
+    references.set(body.id, body)
+    if (references.size > most.references) dropOldest(references)
+  }
+
   function applyIncident(body: Incident): void {
     let kept = incidents.get(body.id)
     if (kept === undefined) {
@@ -84,6 +100,16 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
     for (const { proposal } of body.remediations) {
       const before = kept.requestedMs.get(proposal.commandId)
       kept.requestedMs.set(proposal.commandId, Math.min(before ?? body.updatedMs, body.updatedMs))
+    }
+  }
+
+  function applyQuality({ tenant, entity, source, model, version, segment, task, asOfMs, slots }: ModelQuality): void {
+    for (const slot of slots) {
+      const key = JSON.stringify([tenant, entity, source, model, version, segment, task, slot.startMs])
+      if ((quality.get(key)?.asOfMs ?? Number.NEGATIVE_INFINITY) > asOfMs) continue
+      quality.delete(key) // so that the order is that of the last change
+      quality.set(key, { tenant, entity, source, model, version, segment, task, asOfMs, slot })
+      if (quality.size > most.qualitySlots) dropOldest(quality)
     }
   }
 
@@ -125,7 +151,9 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
       if (!parsed.ok) return false
       const { body } = parsed
       if (body.type === 'measurement') applyMeasurement(body)
+      if (body.type === 'reference') applyReference(body)
       if (body.type === 'incident') applyIncident(body)
+      if (body.type === 'model-quality') applyQuality(body)
       if (body.type === 'audit') applyAudit(body)
       return true
     },
@@ -169,6 +197,37 @@ export function memoryReadModel(bounds: Partial<MemoryBounds> = {}): MemoryReadM
           a.evaluationMs - b.evaluationMs || compareCodeUnits(a.entity, b.entity) || compareCodeUnits(a.id, b.id),
       )
       return { measurements: found.slice(-limit), truncated: found.length > limit }
+    },
+
+    async measurement(id) {
+      return measurements.get(id) ?? null
+    },
+
+    async references(ids) {
+      return [...references.values()]
+        .filter(({ reference }) => ids.includes(reference))
+        .sort((a, b) => compareCodeUnits(a.id, b.id))
+    },
+
+    async quality({ tenant, entity, fromMs, toMs, ...scope }) {
+      const found = [...quality.values()].filter(
+        (row) =>
+          (tenant === undefined || row.tenant === tenant) &&
+          isInScope(scope, row.tenant) &&
+          (entity === undefined || row.entity === entity) &&
+          row.slot.startMs >= fromMs &&
+          row.slot.startMs < toMs,
+      )
+      found.sort(
+        (a, b) =>
+          compareCodeUnits(a.tenant, b.tenant) ||
+          compareCodeUnits(a.entity, b.entity) ||
+          compareCodeUnits(a.source, b.source) ||
+          a.slot.startMs - b.slot.startMs ||
+          a.task - b.task,
+      )
+      const rows = found.map(({ asOfMs: _asOfMs, task: _task, ...row }) => row)
+      return { series: seriesOf(rows), truncated: false }
     },
 
     async entities({ tenant, ...scope }) {

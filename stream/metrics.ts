@@ -5,6 +5,8 @@ import { CaseGauges } from './case-gauges.ts'
 import type { Finding, Measurement } from './contract/finding.ts'
 import { type DeadLetter, rejectionCode } from './contract/ingest-records.ts'
 import { DriftSeries, other } from './drift-series.ts'
+import { type BudgetExceeded, FalseAlarmCounts } from './false-alarm-counts.ts'
+import { QualityGauges } from './quality-gauges.ts'
 import { stageNames } from './topology.ts'
 
 export { other } from './drift-series.ts'
@@ -16,6 +18,7 @@ export interface MetricsOptions {
 }
 
 const tenantsMax = 100
+const voteLabels = ['tenant', 'kind', 'vote'] as const
 const secondsFast = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30]
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -69,7 +72,22 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
     return tenant
   }
   const driftSeries = new DriftSeries(driftScore, seriesMax)
+  const openings = counter(
+    'sentinel_vote_openings_total',
+    'Times that a vote turned to drift over an entity, quiet close and cooldown apart',
+    ...voteLabels,
+  )
+  const allowed = counter(
+    'sentinel_vote_budget_openings_total',
+    'Openings that falseAlarms allows for the evaluations so far; none of a vote without it',
+    ...voteLabels,
+  )
+  const falseAlarms = new FalseAlarmCounts({
+    opened: (labels) => openings.inc(labels),
+    allowed: (labels, count) => allowed.inc(labels, count),
+  })
   const cases = new CaseGauges({ registry, now, tenantLabel })
+  const quality = new QualityGauges(registry)
   const openPanes = gauge('sentinel_open_panes', 'Panes that still take samples', 'source', 'partition')
   const held = gauge(
     'sentinel_ingest_held_records',
@@ -186,8 +204,11 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
         driftSeries.set(labels, vote.score, measurement.evaluationMs)
         votes.inc({ tenant, kind, status: vote.status })
       }
+      falseAlarms.measured(measurement, tenant)
     },
-    found(finding: Finding): void {
+    budgets: falseAlarms.expect.bind(falseAlarms),
+    /** @returns votes whose budget it shows to be exceeded */
+    found(finding: Finding): BudgetExceeded[] {
       const tenant = tenantLabel(finding.tenant)
       const kind = finding.kind
       findings.inc({ tenant, kind })
@@ -199,11 +220,20 @@ export function createMetrics(registry: Registry, { now, seriesMax, processMetri
         }
         if (vote.problem === 'forgotten') driftSeries.forget(tenant, finding.entity)
       }
+      return falseAlarms.found(finding, tenant)
     },
     rejected: ({ origin, code }: DeadLetter): void => deadLetters.inc({ source: origin.source, code }),
     /** @returns false for a version that is not newer than the known one */
     incidentChanged: cases.changed.bind(cases),
     openIncidents: cases.reconcile.bind(cases),
+    modelQuality: quality.set.bind(quality),
+    joinOutcomes: gauge(
+      'sentinel_join_outcomes',
+      'Predictions and labels by what became of them, since the task of join began (kept over restarts)',
+      'task',
+      'what',
+    ),
+    joinWaiting: gauge('sentinel_join_waiting', 'Predictions and labels that a task of join remembers', 'task', 'what'),
     watermark: watermarks.set.bind(watermarks),
     lag(at: { stage: string; topic: string; partition: number }, records: number): void {
       // the end of the log may be older than the position: below 0 is nothing left

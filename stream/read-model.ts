@@ -2,8 +2,15 @@
  * What people ask of the public topics: incidents, measurements, approvals, audit. PostgreSQL answers it where there is
  * a database (`io/postgres/read-model.ts`), memory where there is none; one suite of tests holds both to the same answers.
  */
-import type { z } from 'zod'
-import type { HeatmapCell, HeatmapRow, VersionSummary } from './contract/api.ts'
+import { z } from 'zod'
+import {
+  type CourseEntry,
+  courseMax,
+  type ExplanationResponse,
+  type HeatmapCell,
+  type HeatmapRow,
+  type VersionSummary,
+} from './contract/api.ts'
 import { decodeJson } from './contract/encoding.ts'
 import { type FeatureMeasurement, type Measurement, measurement, type RollUp, type Vote } from './contract/finding.ts'
 import {
@@ -19,9 +26,12 @@ import {
 } from './contract/incident.ts'
 import { type DeadLetter, deadLetter } from './contract/ingest-records.ts'
 import type { EntityKind } from './contract/pane.ts'
+import { type ModelQuality, modelQuality } from './contract/quality.ts'
+import { type LearnedReference, learnedReference } from './contract/reference.ts'
 import type { LogRecord } from './contract/stage.ts'
 import type { TopicName } from './contract/topics.ts'
 import { statusRank, type VerdictStatus } from './contract/verdict.ts'
+import type { SeriesSlots } from './model-quality.ts'
 
 /** `tenants`: the only ones that the caller may see; absent for who may see all. */
 export interface Scope {
@@ -96,6 +106,14 @@ export interface Approval {
   readonly requestedMs: number
 }
 
+export interface QualityQuery extends Scope {
+  readonly tenant?: string
+  readonly entity?: string
+  /** Slots that begin within it, half-open. */
+  readonly fromMs: number
+  readonly toMs: number
+}
+
 export interface ReadModel {
   /** Newest first, by (time of opening, id). */
   incidents(filter: IncidentFilter, page: Page): Promise<{ incidents: Incident[]; next: string | null }>
@@ -103,10 +121,19 @@ export interface ReadModel {
   incident(id: string): Promise<{ incident: Incident; versions: VersionSummary[] } | null>
   /** The newest that fit the limit, oldest of these first, by (evaluation, entity, id). */
   measurements(query: MeasurementQuery): Promise<{ measurements: Measurement[]; truncated: boolean }>
+  /** One record of an evaluation, by its id. */
+  measurement(id: string): Promise<Measurement | null>
+  /** Records of learned references, by what measurements name; of one in parts all of them, by their ids. */
+  references(ids: readonly string[]): Promise<LearnedReference[]>
   /** By (tenant, entity, source); up to 5,000. */
   entities(filter: { readonly tenant?: string } & Scope): Promise<EntitySummary[]>
   /** What was measured, summed up in columns of time. */
   heatmap(query: HeatmapQuery): Promise<Heatmap>
+  /**
+   * What was counted of predictions and labels, by (tenant, entity, source), slots by time. Beyond 50,000 slots of tasks the
+   * series that come last are left out, or cut.
+   */
+  quality(query: QualityQuery): Promise<{ series: SeriesSlots[]; truncated: boolean }>
   /** Newest first; up to 500. */
   approvals(state?: RemediationState, scope?: Scope): Promise<Approval[]>
   proposal(commandId: string): Promise<Approval | null>
@@ -115,28 +142,37 @@ export interface ReadModel {
 }
 
 /** Bounds of answers that take no limit from the caller. */
-export const answerBounds = { versions: 500, entities: 5_000, approvals: 500 } as const
+export const answerBounds = { versions: 500, entities: 5_000, approvals: 500, qualitySlots: 50_000 } as const
 
 interface Stored {
-  readonly measurements: Measurement
+  readonly measurements: Measurement | LearnedReference
   readonly incidents: Incident
   readonly commands: Command
   readonly audit: AuditEntry
   readonly 'dead-letters': DeadLetter
+  readonly 'model-quality': ModelQuality
 }
 export type StoredTopic = keyof Stored
 export type StoredBody<T extends StoredTopic> = Stored[T]
 
 const schemas: { readonly [T in StoredTopic]: z.ZodType<Stored[T]> } = {
-  measurements: measurement,
+  measurements: z.discriminatedUnion('type', [measurement, learnedReference]),
   incidents: incident,
   commands: command,
   audit: auditEntry,
   'dead-letters': deadLetter,
+  'model-quality': modelQuality,
 }
 
 /** The topics that the store keeps. */
-export const storedTopics: readonly StoredTopic[] = ['measurements', 'incidents', 'commands', 'audit', 'dead-letters']
+export const storedTopics: readonly StoredTopic[] = [
+  'measurements',
+  'incidents',
+  'commands',
+  'audit',
+  'dead-letters',
+  'model-quality',
+]
 
 export function isStoredTopic(topic: TopicName): topic is StoredTopic {
   return (storedTopics as readonly string[]).includes(topic)
@@ -174,6 +210,49 @@ export function summaryOf(body: Measurement): EntitySummary {
   }
   const { tenant, entity, source, kind, evaluationMs } = body
   return { tenant, entity, source, kind, evaluationMs, status, score }
+}
+
+/** Records of one window that a course is looked for in, at most: an entity may have several sources, and records parts. */
+const courseRecordsMax = 200
+
+/** All that is stored of one evaluation; null where there is none of that id. */
+export async function evidenceOf(
+  readModel: Pick<ReadModel, 'measurement' | 'measurements' | 'references'>,
+  id: string,
+): Promise<ExplanationResponse | null> {
+  const found = await readModel.measurement(id)
+  if (found === null) return null
+  const { tenant, entity, windowStartMs, evaluationMs } = found
+  const query = { tenant, entity, fromMs: windowStartMs, toMs: evaluationMs + 1, limit: courseRecordsMax }
+  const ids = [...new Set(found.features.flatMap(({ reference }) => reference ?? []))].sort()
+  const [references, before] = await Promise.all([readModel.references(ids), readModel.measurements(query)])
+  // whoever may see the measurement sees what is of its tenant, whatever it names
+  const own = references.filter((reference) => reference.tenant === tenant)
+  return { measurement: found, references: own, course: courseOf(found, before.measurements) }
+}
+
+/** @param around measurements of the entity, by time of evaluation */
+function courseOf(of: Measurement, around: readonly Measurement[]): CourseEntry[] {
+  const features = new Set(of.features.map(({ feature }) => feature))
+  const entries = new Map<number, CourseEntry>()
+  for (const body of around) {
+    if (body.source !== of.source) continue
+    let entry = entries.get(body.evaluationMs)
+    if (entry === undefined) {
+      entry = { evaluationMs: body.evaluationMs, verdicts: [], votes: [] }
+      entries.set(body.evaluationMs, entry)
+    }
+    for (const { feature, verdicts } of body.features) {
+      if (!features.has(feature)) continue
+      for (const { detector, status, score, statistic } of verdicts) {
+        entry.verdicts.push({ feature, detector, status, score, statistic })
+      }
+    }
+    for (const { feature, vote, status, score } of body.votes) {
+      if (features.has(feature)) entry.votes.push({ feature, vote, status, score })
+    }
+  }
+  return [...entries.values()].slice(-courseMax)
 }
 
 /** A measurement cut down to one feature; null where it has none of that name. */

@@ -11,6 +11,8 @@ import { SentinelError } from './errors.ts'
 import { createLog, type LogForm, type LogLevel } from './log.ts'
 import type { LogCode } from './log-codes.ts'
 import { createMetrics } from './metrics.ts'
+import type { ModelQualityAnswer } from './model-quality.ts'
+import type { StageName } from './topology.ts'
 
 export interface TelemetryOptions {
   readonly log: LogForm
@@ -24,7 +26,7 @@ export interface TelemetryOptions {
   readonly processMetrics?: boolean
 }
 
-export type Stage = 'ingest' | 'detect' | 'respond' | 'store'
+export type Stage = StageName
 
 /** What happens to the partitions of a stage, and how loud it is. */
 export const pipelineEvents = {
@@ -87,7 +89,14 @@ export function createTelemetry(options: TelemetryOptions) {
   let registryReady = true
 
   function found(finding: Finding): void {
-    metrics.found(finding)
+    for (const { kind, vote, openings, allowed } of metrics.found(finding)) {
+      log({
+        level: 'warn',
+        code: 'BUDGET_EXCEEDED',
+        message: `${kind}, vote "${vote}": ${openings} openings since the start, where its falseAlarms allow ${allowed.toFixed(1)}; \`sentinel calibrate\` on newer history, or look for what is wrong`,
+        fields: { kind, vote, openings },
+      })
+    }
     const changes = finding.votes
       .filter((vote) => vote.changed)
       .map((vote) => `${vote.vote} of ${vote.feature}: ${vote.previous} → ${vote.status}`)
@@ -116,6 +125,9 @@ export function createTelemetry(options: TelemetryOptions) {
     registry,
     /** The exposition format of Prometheus. */
     metricsText: (): Promise<string> => registry.metrics(),
+
+    /** The budgets of false alarms that votes are counted against. */
+    budgeted: metrics.budgets,
 
     // The process
 
@@ -281,6 +293,26 @@ export function createTelemetry(options: TelemetryOptions) {
     /** All open incidents that the store knows, from time to time: other processes open and close some too. */
     openIncidents(stored: readonly Incident[]): void {
       metrics.openIncidents(stored)
+    },
+
+    // Models
+
+    /** How good models are, by the store, from time to time. */
+    modelQuality(models: readonly ModelQualityAnswer[]): void {
+      metrics.modelQuality(models)
+    },
+    /** What a task of join counted, and what it remembers (counts, by name). */
+    joined({
+      task,
+      counts,
+      held,
+    }: {
+      task: string
+      counts: Readonly<Record<string, number>>
+      held: Readonly<Record<string, number>>
+    }): void {
+      for (const [what, count] of Object.entries(counts)) metrics.joinOutcomes.set({ task, what }, count)
+      for (const [what, count] of Object.entries(held)) metrics.joinWaiting.set({ task, what }, count)
     },
 
     // Checkpoints and the store

@@ -21,6 +21,7 @@ const closed: readonly Rule[] = [
   { folder: 'stream/contract/', may: ['stream/contract/', 'zod', 'node:crypto'] },
   stage('stream/ingest/'),
   stage('stream/detect/'),
+  stage('stream/join/'),
   stage('stream/respond/', 'node:crypto'),
   { folder: 'stream/simulate/', may: ['stream/simulate/', 'stream/contract/'] },
 ]
@@ -44,6 +45,7 @@ const guarded: readonly { readonly target: string; readonly by: readonly string[
       'stream/telemetry.ts',
       'stream/drift-series.ts',
       'stream/case-gauges.ts',
+      'stream/quality-gauges.ts',
       'deploy/',
       'test/',
     ],
@@ -53,7 +55,14 @@ const guarded: readonly { readonly target: string; readonly by: readonly string[
 ]
 
 /** Code that is a function of its input: no clock, no chance, no process, no timers. */
-const pure = ['stream/contract/', 'stream/ingest/', 'stream/detect/', 'stream/respond/', 'stream/simulate/']
+const pure = [
+  'stream/contract/',
+  'stream/ingest/',
+  'stream/detect/',
+  'stream/join/',
+  'stream/respond/',
+  'stream/simulate/',
+]
 
 /** The one reader of the environment. */
 const environmentReader = 'stream/config.ts'

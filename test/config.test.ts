@@ -132,6 +132,17 @@ describe('a file', () => {
     })
   })
 
+  it('speaks of the join of labels only where a source has labels', async () => {
+    const without = await load('sources: [{name: a, format: prediction}]')
+    expect(describeConfig(without.config)).not.toContain('model-quality')
+    const alone = await load('sources: [{name: b, format: label}]')
+    expect(alone.warnings.join()).toContain('none has predictions')
+    const { config, warnings } = await load('sources: [{name: a, format: prediction}, {name: b, format: label}]')
+    expect(warnings.join()).not.toContain('none has predictions')
+    expect(describeConfig(config)).toContain('predictions wait for their labels for 7d, counted in slots of 1h')
+    expect(describeConfig(config)).toContain('sentinel.model-quality.v1')
+  })
+
   it('is described without leaving anything to guess', async () => {
     const { config } = await load('topics: {prefix: a., retention: {panes: forever}}')
     const text = describeConfig(config)
@@ -251,6 +262,20 @@ describe('mistakes', () => {
   })
 
   it.each([
+    [
+      'detect: {windowMinRows: 2000}',
+      'detect.windowMinRows (line 1): found 2000; allowed: at most detect.windowRows, 1000',
+    ],
+    [
+      'detect: {windowMinRows: 200, windowLongest: 30m}',
+      'detect.windowLongest (line 1): found 30m; allowed: a multiple',
+    ],
+    [
+      'detect: {windowMinRows: 200, windowLongest: 61m}',
+      'detect.windowLongest (line 1): found 61m; allowed: a multiple',
+    ],
+    ['detect: {referenceSeason: day}', 'detect.referenceSeason (line 1): found day, of a detect.referencePeriod of 1d'],
+    ['detect: {referenceTimeZone: Mars}', 'detect.referenceTimeZone (line 1): found "Mars"; allowed: IANA names'],
     ['detect: {window: 17m}', 'detect.window (line 1): found 17m; allowed: a multiple of detect.slide, 5m'],
     [
       'sources: [{name: a, format: metric, pane: 7s}]',
@@ -270,6 +295,10 @@ describe('mistakes', () => {
       'topics: {partitions: {measurements: 3}}',
       'topics.partitions.measurements (line 1): found 3; allowed: at least as many as topics.partitions.panes, 12',
     ],
+    ['topics: {partitions: {model-quality: 3}}', 'at least as many as topics.partitions.outcomes, 12'],
+    ['outcomes: {slot: 0}', 'outcomes.slot (line 1): found 0; allowed: a duration above 0'],
+    ['outcomes: {horizon: 90m}', 'outcomes.horizon (line 1): found 90m; allowed: a multiple of outcomes.slot, 1h'],
+    ['outcomes: {slot: 1m}', 'up to 1000 of them'],
     ['topics: {partitions: {audit: 3}}', 'at least as many as topics.partitions.casefile, 4'],
     ['detect: {detectors: {adwinn: {}}}', 'no detector is called "adwinn"; did you mean "adwin"?'],
     [

@@ -1,6 +1,7 @@
 /** How far the stages of a worker on Kafka have come, as their commits, checkpoints and offsets say. */
 import type { Admin } from 'kafkajs'
 import type { LoadedConfig } from '../stream/config.ts'
+import { joinsLabels } from '../stream/contract/outcome.ts'
 import { brokerTopic } from '../stream/contract/topics.ts'
 import { offsetRanges } from '../stream/io/kafka/topics.ts'
 import type { Pool } from '../stream/io/postgres/pool.ts'
@@ -43,14 +44,16 @@ export async function lags(
     )
   const checkpoints = await stored('checkpoints', 'task')
   for (const [stage, name] of [
-    ['detect', 'panes'],
-    ['respond', 'casefile'],
-  ] as const) {
+    ['detect', 'panes'] as const,
+    ...(joinsLabels(sources) ? [['join', 'outcomes'] as const] : []),
+    ['respond', 'casefile'] as const,
+  ]) {
     for (const [partition, end] of (await ends(brokerTopic(name, prefix))).entries())
       tell(`${stage}/${partition}`, checkpoints.get(`${stage}/${partition}`), end)
   }
   const offsets = await stored('sink_offsets', `topic || '/' || partition`)
-  for (const name of ['measurements', 'incidents', 'commands', 'audit', 'dead-letters'] as const) {
+  const ofJoin = joinsLabels(sources) ? (['model-quality'] as const) : []
+  for (const name of ['measurements', ...ofJoin, 'incidents', 'commands', 'audit', 'dead-letters'] as const) {
     for (const [partition, end] of (await ends(brokerTopic(name, prefix))).entries())
       tell(`store ${name}/${partition}`, offsets.get(`${name}/${partition}`), end)
   }

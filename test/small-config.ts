@@ -19,6 +19,7 @@ export async function writeConfig(
   },
 ): Promise<string> {
   const { sources, detect, respond } = smallPipeline()
+  const { calibration: _none, ...ofDetect } = detect // of a file it is a path
   const { prefix, schema, idleAfter = '1h', replicationFactor } = options
   const runbooks = await Promise.all(
     respond.runbooks.map(async (runbook) => {
@@ -29,7 +30,7 @@ export async function writeConfig(
   )
   const text = stringify({
     sources: sources.map((source) => ({ ...source, topic: `${prefix}${source.topic}`, idleAfter })),
-    detect: { ...detect, ...options.detect },
+    detect: { ...ofDetect, ...options.detect },
     respond: { ...respond, ...options.respond, runbooks },
     topics: {
       prefix,

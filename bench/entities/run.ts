@@ -1,9 +1,10 @@
 /**
  * Memory and cost by entities, ingest, detect and respond in memory: a process for each number of entities.
  *
- *   npx tsx bench/entities/run.ts [--entities 1000,10000] [--records 200000] [--minutes 6]
+ *   npx tsx bench/entities/run.ts [--entities 1000,10000] [--records 200000 | --records-per-entity 20] [--minutes 6]
  *
- * The same number of records for each, spread evenly over the entities and over the minutes of event time. Up to 100,000
+ * The same number of records for each, spread evenly over the entities and over the minutes of event time; or the same
+ * number for each entity, so that what an entity's panes and evaluations cost is shared by as many. Up to 100,000
  * entities are all followed; more are a flood of names, and meet the bounds that a configuration has by default. Heap and
  * typed arrays are read after a full collection at each quarter of the run; resident memory is the highest of the process.
  */
@@ -21,6 +22,7 @@ const { values } = parseArgs({
   options: {
     entities: { type: 'string', default: '1000,10000,100000,1000000' },
     records: { type: 'string', default: '200000' },
+    'records-per-entity': { type: 'string' },
     minutes: { type: 'string', default: '6' },
   },
 })
@@ -31,7 +33,9 @@ const head = [
 print(head)
 print(head.map(() => '---'))
 for (const entities of values.entities.split(',')) {
-  const records = String(Math.max(Number(values.records), Number(entities)))
+  const perEntity = values['records-per-entity']
+  const total = perEntity === undefined ? Number(values.records) : Number(perEntity) * Number(entities)
+  const records = String(Math.max(total, Number(entities)))
   const command = script(new URL('work.ts', import.meta.url), [entities, records, values.minutes])
   const args = ['--expose-gc', '--max-old-space-size=8192', ...command.args]
   const cost = await measure({ ...command, args })

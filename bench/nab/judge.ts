@@ -306,7 +306,8 @@ async function readFindings(kafka: Kafka, loaded: LoadedConfig): Promise<Finding
 /** Panes of every series in order of time; those without a row of it are left out. */
 async function readMeasured(kafka: Kafka, loaded: LoadedConfig): Promise<Map<string, MeasuredPane[]>> {
   const measured = new Map<string, MeasuredPane[]>()
-  await readRanges(kafka, await rangesOf(kafka, loaded, 'measurements'), ({ value }) => {
+  await readRanges(kafka, await rangesOf(kafka, loaded, 'measurements'), ({ headers, value }) => {
+    if (headers['ce_type'] !== 'sentinel.measurement.v1') return
     const { entity, evaluationMs: endMs, features }: Measurement = measurement.parse(decodeJson(value!))
     for (const { latest, verdicts } of features) {
       if (latest.kind !== 'numeric' || latest.count === 0) continue

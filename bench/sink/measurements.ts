@@ -41,8 +41,9 @@ function judged(): Measurement[] {
     partitions: Object.fromEntries(topicNames.map((name) => [name, 1])) as unknown as LocalOptions['partitions'],
     clock: () => startMs,
     keepOnly: [],
-    observe: ({ topic, value }) => {
-      if (topic === 'measurements') found.push(JSON.parse(Buffer.from(value).toString()) as Measurement)
+    observe: ({ headers, value }) => {
+      if (headers['ce_type'] === 'sentinel.measurement.v1')
+        found.push(JSON.parse(Buffer.from(value).toString()) as Measurement)
     },
   })
   const random = createRandom(1, 0)

@@ -15,6 +15,8 @@ import {
   type Dependence,
   effectiveSize,
   numericDependence,
+  rankDependence,
+  strongest,
 } from '../../stream/detect/effective-size.ts'
 import type { MomentValue } from '../../stream/detect/series.ts'
 import { createRandom, type Random } from '../../stream/simulate/random.ts'
@@ -23,6 +25,11 @@ export interface Traffic {
   /** Share of variance that rows of a pane have in common, and the autocorrelation of that part from pane to pane. */
   readonly shared: number
   readonly autocorrelation: number
+  /**
+   * What becomes of a row, a standard normal one: itself; `cubed`, which leaves its rank as it was and gives it heavy
+   * tails; or `spread`, where what rows have in common is not their level, but (as exp(level / 2)) how far apart they lie.
+   */
+  readonly shape?: 'cubed' | 'spread'
 }
 
 export const DEPENDENT: Traffic = { shared: 0.2, autocorrelation: 0.9 }
@@ -39,18 +46,21 @@ const ROWS_A_VALUE = 30
 function createSlides(random: Random, traffic: Traffic): (slides: number, rows: number) => Float64Array[] {
   let level = random.normal()
   const innovation = Math.sqrt(1 - traffic.autocorrelation ** 2)
-  const own = Math.sqrt(1 - traffic.shared)
   return (slides, rows) =>
     Array.from({ length: slides }, () => {
       const values = new Float64Array(rows)
       for (let pane = 0; pane < PANES_A_SLIDE; pane++) {
         level = traffic.autocorrelation * level + innovation * random.normal()
-        for (let row = pane; row < rows; row += PANES_A_SLIDE) {
-          values[row] = Math.sqrt(traffic.shared) * level + own * random.normal()
-        }
+        for (let row = pane; row < rows; row += PANES_A_SLIDE) values[row] = rowOf(traffic, level, random.normal())
       }
       return values
     })
+}
+
+function rowOf({ shared, shape }: Traffic, level: number, noise: number): number {
+  if (shape === 'spread') return Math.exp(level / 2) * noise
+  const value = Math.sqrt(shared) * level + Math.sqrt(1 - shared) * noise
+  return shape === 'cubed' ? value ** 3 : value
 }
 
 const joined = (slides: readonly Float64Array[]): Float64Array =>
@@ -139,6 +149,9 @@ function sizesOf(dependence: Dependence | null, learned: Slides, window: Slides)
   return { reference: sizeOf(kept(learned)), window: sizeOf(window) }
 }
 
+const dependenceOf = (learned: Slides): Dependence | null =>
+  strongest([numericDependence(learned.map(statOf)), rankDependence(kept(learned))])
+
 /** The p of `judge` at the numbers of rows, and at effective sizes. */
 function lookWith(sizes: Sizes, rows: Sizes, judge: (sizes: Sizes) => Verdict): Look {
   return { naive: judge(rows).pValue ?? 1, corrected: judge(sizes).pValue ?? null, effective: sizes.window }
@@ -146,7 +159,7 @@ function lookWith(sizes: Sizes, rows: Sizes, judge: (sizes: Sizes) => Verdict): 
 
 function lookAtNumbers(learned: Slides, window: Slides): Look {
   const [reference, values] = [joined(kept(learned)), joined(window)]
-  const sizes = sizesOf(numericDependence(learned.map(statOf)), learned, window)
+  const sizes = sizesOf(dependenceOf(learned), learned, window)
   const config = kolmogorovSmirnov.config.parse({})
   return lookWith(sizes, { reference: reference.length, window: values.length }, (given) => {
     const frozen = kolmogorovSmirnov.freeze({ values: reference, effectiveSize: given.reference })
@@ -156,7 +169,7 @@ function lookAtNumbers(learned: Slides, window: Slides): Look {
 
 function lookAtStability(learned: Slides, window: Slides): Look {
   const [reference, values] = [joined(kept(learned)), joined(window)]
-  const sizes = sizesOf(numericDependence(learned.map(statOf)), learned, window)
+  const sizes = sizesOf(dependenceOf(learned), learned, window)
   const config = psi.config.parse({})
   return lookWith(sizes, { reference: reference.length, window: values.length }, (given) => {
     const frozen = psi.freeze({ values: reference, effectiveSize: given.reference }, config)

@@ -2,21 +2,41 @@
  * Values that follow one another: running statistics alarm on quiet series. A week of pane means every 10 s, an AR(1) of
  * unit variance, raw under the published defaults, and as detect feeds them: standardised and whitened by a day before.
  */
-import { autocorrelation, momentBaseline, momentStat } from '../../stream/detect/baseline.ts'
+import { momentStat } from '../../stream/detect/baseline.ts'
 import { adwin } from '../../stream/detect/detectors/adwin.ts'
 import { pageHinkley, riverPageHinkley } from '../../stream/detect/detectors/page-hinkley.ts'
-import { type Standard, standardise, whiten } from '../../stream/detect/reference.ts'
+import { innovate, learnStandard, type Standard, standardise } from '../../stream/detect/standard.ts'
 import { createRandom, type Random } from '../../stream/simulate/random.ts'
 
-const VALUES_A_SLIDE = 30
 const SLIDES_A_DAY = 288
-const VALUES_A_WEEK = 7 * SLIDES_A_DAY * VALUES_A_SLIDE
 
-function* series(random: Random, phi: number): Generator<number, never> {
-  let value = random.normal()
+/** A quiet series: of unit variance, part of it an AR(1), the rest noise of each value. */
+export interface Series {
+  readonly name: string
+  readonly autocorrelation: number
+  /** The AR(1)'s share of the variance. */
+  readonly levelShare: number
+  /** Judged values in a slide of five minutes. */
+  readonly valuesPerSlide: number
+}
+
+export const quietSeries: readonly Series[] = [
+  { name: 'independent', autocorrelation: 0, levelShare: 1, valuesPerSlide: 30 },
+  { name: 'AR(1) .5', autocorrelation: 0.5, levelShare: 1, valuesPerSlide: 30 },
+  { name: 'AR(1) .9', autocorrelation: 0.9, levelShare: 1, valuesPerSlide: 30 },
+  { name: 'half AR(1) .9, half noise', autocorrelation: 0.9, levelShare: 0.5, valuesPerSlide: 30 },
+  { name: 'half AR(1) .98, half noise', autocorrelation: 0.98, levelShare: 0.5, valuesPerSlide: 30 },
+  { name: 'a tenth AR(1) .995, noise', autocorrelation: 0.995, levelShare: 0.1, valuesPerSlide: 30 },
+  { name: 'one a slide, independent', autocorrelation: 0, levelShare: 1, valuesPerSlide: 1 },
+  { name: 'one a slide, AR(1) .9', autocorrelation: 0.9, levelShare: 1, valuesPerSlide: 1 },
+  { name: 'one a slide, half AR(1) .9', autocorrelation: 0.9, levelShare: 0.5, valuesPerSlide: 1 },
+]
+
+function* draw(random: Random, { autocorrelation: phi, levelShare }: Series): Generator<number, never> {
+  let level = random.normal()
   for (;;) {
-    yield value
-    value = phi * value + Math.sqrt(1 - phi * phi) * random.normal()
+    yield Math.sqrt(levelShare) * level + Math.sqrt(1 - levelShare) * random.normal()
+    level = phi * level + Math.sqrt(1 - phi * phi) * random.normal()
   }
 }
 
@@ -25,16 +45,13 @@ function take(values: Iterator<number>, count: number): number[] {
 }
 
 /** What a reference of these values knows of them. */
-export function standardOf(values: readonly number[]): Standard {
-  const stats = Array.from({ length: Math.floor(values.length / VALUES_A_SLIDE) }, (_, slide) => {
-    const own = values.slice(slide * VALUES_A_SLIDE, (slide + 1) * VALUES_A_SLIDE)
-    return momentStat(
-      own.map((mean) => ({ endMs: slide, count: 1, mean, m2: 0, panes: [] })),
-      slide,
-    )!
+function standardOf(values: readonly number[], valuesPerSlide: number): Standard {
+  const stats = Array.from({ length: Math.floor(values.length / valuesPerSlide) }, (_, slide) => {
+    const own = values.slice(slide * valuesPerSlide, (slide + 1) * valuesPerSlide)
+    const judged = own.map((mean) => ({ endMs: slide, count: 1, mean, m2: 0, panes: [] }))
+    return momentStat(judged, slide)!
   })
-  const { panes, mean, betweenM2 } = momentBaseline(stats)
-  return { mean, sd: Math.sqrt(betweenM2 / (panes - 1)), autocorrelation: Math.max(0, autocorrelation(stats)) }
+  return learnStandard(stats, 1)!
 }
 
 export interface Alarms {
@@ -76,22 +93,23 @@ function following<Config, State>(detector: Follower<Config, State>) {
 
 function* fed(values: Iterable<number>, standard: Standard): Generator<number> {
   let before: number | null = null
-  for (const value of values) {
-    const standardised = standardise(value, standard)
-    yield whiten(standardised, before, standard)
-    before = standardised
+  for (const each of values) {
+    const { value, forecast } = innovate(standardise(each, standard), before, standard)
+    yield value
+    before = forecast
   }
 }
 
 const SHIFT_SD = 2
 const SHIFTED_VALUES = 5_000
 
-/** Alarms a week of a quiet AR(1), the mean over `weeks` series. */
-export function alarms(of: { autocorrelation: number; weeks: number; seed: number }): Alarms[] {
+/** Alarms a week of a quiet series, the mean over `weeks` of its kind. */
+export function alarms(of: { series: Series; weeks: number; seed: number }): Alarms[] {
+  const valuesPerDay = SLIDES_A_DAY * of.series.valuesPerSlide
   const runs = Array.from({ length: of.weeks }, (_, week) => {
-    const values = series(createRandom(of.seed, week), of.autocorrelation)
-    const standard = standardOf(take(values, SLIDES_A_DAY * VALUES_A_SLIDE))
-    const quiet = take(values, VALUES_A_WEEK)
+    const values = draw(createRandom(of.seed, week), of.series)
+    const standard = standardOf(take(values, valuesPerDay), of.series.valuesPerSlide)
+    const quiet = take(values, 7 * valuesPerDay)
     const shifted = take(values, SHIFTED_VALUES).map((value) => value + SHIFT_SD)
     const onset = 1_000
     const stepping = [...quiet.slice(-onset), ...shifted]

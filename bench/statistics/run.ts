@@ -6,7 +6,8 @@
  */
 import { parseArgs } from 'node:util'
 import { DEPENDENT, INDEPENDENT, rejections, type Traffic } from './dependent-rows.ts'
-import { alarms } from './dependent-values.ts'
+import { alarms, quietSeries } from './dependent-values.ts'
+import { detectorTables } from './detector-tables.ts'
 
 const SEED = 20_260_101
 
@@ -31,6 +32,9 @@ const traffics: readonly [string, Traffic][] = [
   ['independent', INDEPENDENT],
   ['ICC .2, AR(1) .9', DEPENDENT],
   ['ICC .05, AR(1) .98', { shared: 0.05, autocorrelation: 0.98 }],
+  ['ICC .2, AR(1) .9, cubed', { ...DEPENDENT, shape: 'cubed' }],
+  ['spread AR(1) .9', { ...DEPENDENT, shape: 'spread' }],
+  ['spread AR(1) .98', { ...DEPENDENT, autocorrelation: 0.98, shape: 'spread' }],
 ]
 for (const [name, traffic] of traffics) {
   for (const shift of [0, 0.25, 0.5]) {
@@ -41,18 +45,25 @@ for (const [name, traffic] of traffics) {
   }
 }
 
-console.log(`\nAlarms a week on quiet panes of 10 s, ${weeks} series each\n`)
+console.log(`\nAlarms a week on quiet series, ${weeks} of each kind\n`)
 print([
-  'AR(1)',
+  'series',
   'detector',
   'published defaults, raw',
   'our defaults, raw',
-  'ours, whitened',
+  'ours, innovations',
   'values to a shift of 2 sd',
 ])
 print(['---', '---', '---', '---', '---', '---'])
-for (const autocorrelation of [0, 0.5, 0.9]) {
-  for (const { detector, published, raw, whitened, delay } of alarms({ autocorrelation, weeks, seed: SEED })) {
-    print([autocorrelation, detector, published.toFixed(1), raw.toFixed(1), whitened.toFixed(1), delay])
+for (const series of quietSeries) {
+  for (const { detector, published, raw, whitened, delay } of alarms({ series, weeks, seed: SEED })) {
+    print([series.name, detector, published.toFixed(1), raw.toFixed(1), whitened.toFixed(1), delay])
   }
+}
+
+for (const { title, columns, rows } of detectorTables({ runs, seed: SEED })) {
+  console.log(`\n${title}\n`)
+  print(columns)
+  print(columns.map(() => '---'))
+  for (const row of rows()) print(row)
 }

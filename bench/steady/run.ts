@@ -113,7 +113,9 @@ async function compareOutputs({ worker, kafka, database, prefix }: World, sent: 
   const onTopic = await recordsOf(kafka, `${prefix}sentinel.measurements.v1`)
   const { pool, schema } = database
   const stored = await withClient(pool, 'counting', async (client) => {
-    const { rows } = await client.query(`select count(*) as measurements from ${schema}.measurements`)
+    const { rows } = await client.query(
+      `select (select count(*) from ${schema}.measurements) + (select count(*) from ${schema}.learned_references) as measurements`,
+    )
     return Number(rows[0].measurements)
   })
   if (stored !== onTopic) throw new Error(`${onTopic} measurements are on the topic, ${stored} in the table`)

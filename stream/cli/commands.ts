@@ -1,10 +1,12 @@
 /** Every command, one line each, in the order of the help. */
 import type { AnyCommand } from './args.ts'
 import { auditVerify } from './audit-verify.ts'
+import { calibrate } from './calibrate.ts'
 import { configCheck } from './config-check.ts'
 import { approve, reject } from './decide.ts'
 import { demo } from './demo.ts'
 import { doctor } from './doctor.ts'
+import { explain } from './explain.ts'
 import { incidents } from './incidents.ts'
 import { keysList, keysRotate } from './keys.ts'
 import { migrate } from './migrate.ts'
@@ -20,7 +22,9 @@ export const commands: readonly AnyCommand[] = [
   simulate,
   produce,
   replay,
+  calibrate,
   incidents,
+  explain,
   approve,
   reject,
   auditVerify,

@@ -1,4 +1,5 @@
 import { describeConfig } from '../config/describe.ts'
+import { joinsLabels } from '../contract/outcome.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { load } from './load.ts'
 
@@ -15,7 +16,8 @@ export const configCheck = defineCommand({
   async run(context: CommandContext<Record<never, never>>): Promise<number> {
     const { config, digests } = await load(context)
     context.terminal.print(describeConfig(config))
-    context.terminal.print(`digests  detect ${digests.detect}, respond ${digests.respond}`)
+    const join = joinsLabels(config.sources) ? `, join ${digests.join}` : ''
+    context.terminal.print(`digests  detect ${digests.detect}, respond ${digests.respond}${join}`)
     return 0
   },
 })

@@ -131,7 +131,13 @@ async function inMemory(started: Started): Promise<StoryOutcome> {
   }
   const { config, digests } = await demoConfig({ prefix: '', schema: `demo_${given.seed}`, port: 0 })
   const port = createMemoryDemo({
-    pipeline: { sources: config.sources, detect: config.detect, respond: config.respond, digests },
+    pipeline: {
+      sources: config.sources,
+      detect: config.detect,
+      respond: config.respond,
+      outcomes: config.outcomes,
+      digests,
+    },
     partitions: config.topics.partitions,
     sourcePartitions: demoPartitions,
     clock: Date.now,
@@ -198,6 +204,9 @@ async function onKafka(services: Services, started: Started): Promise<StoryOutco
     whereNext(terminal, { prefix, brokers, services, folder })
     if (given.stay && !signal.aborted) {
       terminal.note(`The worker and its API at ${worker.api.url} go on until Ctrl-C.`)
+      const asked = `--config ${folder}/sentinel.yaml --url ${worker.api.url}`
+      terminal.note(`Why a verdict fell as it did: \`incidents <id>\` names the measurement behind each signal, then`)
+      terminal.note(`  ${npmSentinel} explain <measurement id> ${asked}`)
       await new Promise((resolve) => signal.addEventListener('abort', resolve))
     }
     return outcome

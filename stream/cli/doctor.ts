@@ -1,6 +1,7 @@
 import { nearest } from '../config/nearest.ts'
 import type { Config } from '../config.ts'
-import { brokerTopic, topicNames } from '../contract/topics.ts'
+import { joinsLabels } from '../contract/outcome.ts'
+import { brokerTopic } from '../contract/topics.ts'
 import { checkAppendTime } from '../io/kafka/append-time.ts'
 import { createKafka, type Kafka } from '../io/kafka/client.ts'
 import { onOneDisk } from '../io/kafka/in-sync.ts'
@@ -9,6 +10,7 @@ import { offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { createPool } from '../io/postgres/pool.ts'
 import { canReadTables, pingDatabase, timescaleSchema } from '../io/postgres/schema.ts'
 import { workerPermissions } from '../permissions.ts'
+import { topicsInUse } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
 import { databaseUrl, load } from './load.ts'
@@ -92,8 +94,8 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
   if (isUp) {
     const { prefix } = config.topics
     const existing = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
-    const missing = missingOurs(prefix, existing)
-    if (missing.length > 0 && missing.length < topicNames.length) {
+    const missing = missingOurs(config, existing)
+    if (missing.length > 0 && missing.length < oursOf(config).length) {
       await check('our topics', async () => {
         throw new Error(
           `${missing.join(', ')}: not there, or they may not be described, while others of ${prefix}sentinel.* are. ` +
@@ -104,7 +106,7 @@ async function run(context: CommandContext<Record<never, never>>): Promise<numbe
     const casefile = brokerTopic('casefile', prefix)
     if (existing.has(casefile)) await check('times of decisions', () => lookAtAppendTime(kafka, casefile))
     await check('permissions', () => lookAtPermissions(kafka, config, existing))
-    const warning = await looseReplicas(kafka, prefix, existing)
+    const warning = await looseReplicas(kafka, config, existing)
     if (warning !== null) terminal.print(`${terminal.style('yellow', 'warn ')} replicas: ${warning}`)
   }
   const registry = openRegistry(loaded, null)
@@ -147,13 +149,17 @@ function missingTopic(topic: string, existing: ReadonlySet<string>): string {
   return `there is no topic ${topic}, or it may not be described; ${hint}`
 }
 
-function missingOurs(prefix: string, existing: ReadonlySet<string>): string[] {
-  return topicNames.map((name) => brokerTopic(name, prefix)).filter((topic) => !existing.has(topic))
+function oursOf({ sources, topics }: Config): string[] {
+  return topicsInUse({ joinsLabels: joinsLabels(sources) }).map((name) => brokerTopic(name, topics.prefix))
+}
+
+function missingOurs(config: Config, existing: ReadonlySet<string>): string[] {
+  return oursOf(config).filter((topic) => !existing.has(topic))
 }
 
 /** @returns what to change where a record of ours may lie on one disk alone; null where none may, or nobody can tell */
-async function looseReplicas(kafka: Kafka, prefix: string, existing: ReadonlySet<string>): Promise<string | null> {
-  const ours = topicNames.map((name) => brokerTopic(name, prefix)).filter((topic) => existing.has(topic))
+async function looseReplicas(kafka: Kafka, config: Config, existing: ReadonlySet<string>): Promise<string | null> {
+  const ours = oursOf(config).filter((topic) => existing.has(topic))
   const loose = await withAdmin(kafka, (admin) => onOneDisk(admin, ours)).catch(() => null)
   if (loose === null || loose.length === 0) return null
   return (
@@ -175,9 +181,10 @@ async function lookAtPermissions(kafka: Kafka, config: Config, existing: Readonl
     prefix: config.topics.prefix,
     groupPrefix: config.kafka.groupPrefix,
     sources: sources.map(({ topic }) => topic),
+    joinsLabels: joinsLabels(config.sources),
   })
   // of a topic of ours that is not there, whether it may be made shows when a worker starts
-  const absent = new Set(missingOurs(config.topics.prefix, existing))
+  const absent = new Set(missingOurs(config, existing))
   const looked = needed.filter(({ name }) => !absent.has(name))
   const missing = await missingPermissions(kafka, looked, existing)
   if (missing.length === 0) {

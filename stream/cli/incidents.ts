@@ -1,7 +1,8 @@
 import type { Incident } from '../contract/incident.ts'
 import { type CommandContext, defineCommand } from './args.ts'
+import { bareName } from './incident-change.ts'
 import { apiFlags, connectApi } from './load.ts'
-import type { Terminal } from './terminal.ts'
+import { clean, type Terminal } from './terminal.ts'
 
 const flags = {
   ...apiFlags,
@@ -87,6 +88,10 @@ function show(terminal: Terminal, incident: Incident): void {
     score.toFixed(1),
   ])
   terminal.print(terminal.table(columns, rows))
+  const explained = incident.entities.filter(({ measurementId }) => measurementId !== undefined)
+  for (const { entity, problem, measurementId } of explained) {
+    terminal.print(`why ${problem} of ${clean(bareName(entity))}: sentinel explain ${measurementId}`)
+  }
   for (const { proposal, state, approvals, result } of incident.remediations) {
     const who = approvals.map(({ principal, decision }) => `${decision} by ${principal}`).join(', ')
     terminal.print(

@@ -152,7 +152,13 @@ async function readRecorded(live: LoadedConfig, { switches }: History): Promise<
   try {
     const known = await knownConfigurations(postgresConfigurationStore(pool, config.database.schema))
     const { panes, casefile } = config.topics.partitions
-    const pipeline = { sources: config.sources, detect: config.detect, respond: config.respond, digests }
+    const pipeline = {
+      sources: config.sources,
+      detect: config.detect,
+      respond: config.respond,
+      outcomes: config.outcomes,
+      digests,
+    }
     return asRecorded(pipeline, { switches, known, partitions: { detect: panes, respond: casefile } })
   } finally {
     await pool.end()
@@ -182,7 +188,13 @@ function startReplay(
   const { history, isLive, recorded, registry } = of
   const { config, digests } = loaded
   const { detect, respond } = config
-  const pipeline = recorded?.pipeline ?? { sources: config.sources, detect, respond, digests }
+  const pipeline = recorded?.pipeline ?? {
+    sources: config.sources,
+    detect,
+    respond,
+    outcomes: config.outcomes,
+    digests,
+  }
   const versions = new Map<string, string>()
   const latest = new Map<string, Incident>()
   let findings = 0
@@ -196,6 +208,7 @@ function startReplay(
     departures: history.departures,
     // answers name proposals, whose ids name the configuration
     answers: isLive ? history.answers : [],
+    rebaselines: history.rebaselines,
     publicKeys: history.publicKeys,
     ...(registry === undefined ? {} : { schemas: (id: number) => registry.known(id) }),
     observe: ({ topic, headers, value }) => {

@@ -48,6 +48,7 @@ async function runWorker(context: CommandContext<typeof flags>): Promise<number>
     form = logForm(terminal, loaded.config.log.format)
     telemetry = createTelemetry({ log: form, level: loaded.config.log.level, write })
     for (const text of warnings) telemetry.doubted(text)
+    telemetry.budgeted(loaded.config)
     return await runUntilStopped(context, { loaded, telemetry })
   } catch (error) {
     if (form !== 'json') throw error

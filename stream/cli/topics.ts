@@ -1,7 +1,9 @@
-import { brokerTopic, topicNames } from '../contract/topics.ts'
+import { joinsLabels } from '../contract/outcome.ts'
+import { brokerTopic } from '../contract/topics.ts'
 import { createKafka } from '../io/kafka/client.ts'
 import { ensureTopics, offsetRanges, withAdmin } from '../io/kafka/topics.ts'
 import { kafkaAclsCommand, workerPermissions } from '../permissions.ts'
+import { topicsInUse } from '../topology.ts'
 import { type CommandContext, defineCommand } from './args.ts'
 import { kafkaConnection } from './connections.ts'
 import { load } from './load.ts'
@@ -43,6 +45,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
       prefix: config.topics.prefix,
       groupPrefix: config.kafka.groupPrefix,
       sources: config.sources.map(({ topic }) => topic),
+      joinsLabels: joinsLabels(config.sources),
     })
     for (const permission of permissions) {
       terminal.print(`# ${permission.use}`)
@@ -53,7 +56,7 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   const kafka = createKafka(kafkaConnection(loaded), () => {})
   const listed = [
     ...config.sources.map(({ name, topic }) => ({ role: `source ${name}`, topic })),
-    ...topicNames.map((name) => ({ role: name, topic: brokerTopic(name, config.topics.prefix) })),
+    ...topicsInUse(topicPlan(config)).map((name) => ({ role: name, topic: brokerTopic(name, config.topics.prefix) })),
   ]
   return withAdmin(kafka, async (admin) => {
     if (given.create) for (const topic of await ensureTopics(admin, topicPlan(config))) terminal.note(`made ${topic}`)

@@ -1,6 +1,7 @@
 /** Carries what the running tasks know of themselves into the metrics, once a second. */
 import type { KafkaPipeline } from '../io/kafka/pipeline.ts'
 import type { Telemetry } from '../telemetry.ts'
+import type { JudgingStage } from '../topology.ts'
 
 const outcomes = ['accepted', 'rejected', 'late', 'skewed'] as const
 
@@ -42,11 +43,12 @@ export function sampleMetrics(pipeline: Pick<KafkaPipeline, 'ingest' | 'judging'
     telemetry.outbox({ stage: 'ingest', task, records: runner.pendingCount })
   }
   for (const [name, { runner, unstored, isWaiting, checkpointAgeMs }] of pipeline.judging()) {
-    const [stage, task] = name.split('/') as ['detect' | 'respond', string]
+    const [stage, task] = name.split('/') as [JudgingStage, string]
     telemetry.watermark({ stage, task, watermarkMs: runner.task.watermarkMs })
     telemetry.outbox({ stage, task, records: runner.pendingCount })
     telemetry.unstored({ task: name, records: unstored, isWaiting, checkpointAgeMs })
-    const { following } = runner.task
+    const { following, joined } = runner.task
+    if (joined !== undefined) telemetry.joined({ task: name, ...joined })
     if (following === undefined) continue
     telemetry.following({ task: name, entities: following.entities })
     const toldOf = toldLeftOut.get(runner) ?? new Map<string, number>()

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Config, LoadedConfig } from '../config.ts'
 import type { Decision } from '../contract/case.ts'
 import type { Incident } from '../contract/incident.ts'
+import { joinsLabels } from '../contract/outcome.ts'
 import type { Emission } from '../contract/stage.ts'
 import type { TopicName } from '../contract/topics.ts'
 import { SentinelError } from '../errors.ts'
@@ -28,6 +29,7 @@ import { storedHashes } from '../io/postgres/stored-hashes.ts'
 import { storedKeys } from '../io/postgres/stored-keys.ts'
 import type { RegistrySchemas } from '../io/registry/registry.ts'
 import { createTracing, type Tracing } from '../io/tracing/tracing.ts'
+import { type ModelQualityAnswer, qualityOf, REFERENCE_MS } from '../model-quality.ts'
 import type { Page, ReadModel } from '../read-model.ts'
 import type { Schemas } from '../runtime/schemas.ts'
 import type { Telemetry } from '../telemetry.ts'
@@ -68,6 +70,7 @@ export interface Worker {
 }
 
 const hourMs = 3_600_000
+const dayMs = 86_400_000
 /** What brokers answer, for a moment, about topics that were just made. KafkaJS asks again. */
 const ofNewTopics = /not the leader|no leader|leadership election|does not host this topic-partition/
 /** A broker that still answers so then has a trouble of its own. */
@@ -77,13 +80,25 @@ const sampleEveryMs = 1_000
 /** A few questions to the broker each time: one for each topic that is read. */
 const lagEveryMs = 5_000
 const openIncidentsEveryMs = 30_000
+const qualityEveryMs = 300_000
+/** Models whose quality is told in metrics (count); the API answers for all. */
+const toldModelsMax = 100
 /** Pages of open incidents that are looked at, at most (count); what is beyond them this process tells of as it hears. */
 const openIncidentPagesMax = 10
 
 /** Topics of ours as a configuration plans them. */
 export function topicPlan(config: Config): TopicPlan {
   const { prefix, partitions, replicationFactor, retention } = config.topics
-  return { prefix, partitions, replicationFactor, retention }
+  return { prefix, partitions, replicationFactor, retention, joinsLabels: joinsLabels(config.sources) }
+}
+
+/** The stages that a process runs of those asked for: where there are no labels, nothing is joined. */
+function runningRoles({ roles, loaded }: WorkerOptions): readonly StageName[] {
+  if (joinsLabels(loaded.config.sources)) return roles
+  const running = roles.filter((role) => role !== 'join')
+  if (running.length > 0) return running
+  const text = 'The role join joins predictions with labels, and no source has the format label: add one under sources.'
+  throw new SentinelError('CONFIGURATION_INVALID', text)
 }
 
 /** The folder in which a first run keeps the token and the signing key that it made. */
@@ -97,8 +112,9 @@ export function stateFolder(loaded: LoadedConfig): string {
  *   the signal's reason where it comes while no topic is there
  */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const { loaded, telemetry, roles } = options
+  const { loaded, telemetry } = options
   const { config, secrets } = loaded
+  const roles = runningRoles(options)
   if (secrets.databaseUrl === undefined) {
     throw new SentinelError(
       'CONFIGURATION_INVALID',
@@ -183,7 +199,13 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
     const sink = createSink(pool, schema, failpoint && (() => failpoint('store/write/within')))
     const running = new KafkaPipeline({
       kafka,
-      pipeline: { sources, detect: config.detect, respond: config.respond, digests: loaded.digests },
+      pipeline: {
+        sources,
+        detect: config.detect,
+        respond: config.respond,
+        outcomes: config.outcomes,
+        digests: loaded.digests,
+      },
       plan,
       incarnations,
       groupPrefix: config.kafka.groupPrefix,
@@ -227,6 +249,9 @@ export async function startWorker(options: WorkerOptions): Promise<Worker> {
       }, sampleEveryMs),
       setInterval(() => void running.tellLag(), lagEveryMs),
       setInterval(() => void tellOpenIncidents(readModel, telemetry).catch(() => {}), openIncidentsEveryMs),
+      ...(joinsLabels(sources) && roles.includes('store')
+        ? [setInterval(() => void tellQuality(readModel, telemetry).catch(() => {}), qualityEveryMs)]
+        : []),
       setInterval(() => void dropOld(sink, config, telemetry), hourMs),
     ]
     began.push(async () => {
@@ -295,11 +320,26 @@ async function tellOpenIncidents(readModel: ReadModel, telemetry: Telemetry): Pr
   for (const incident of open) telemetry.incidentChanged(incident)
 }
 
+/** How good models were in the last day, one after the other. A failure shows as that of the database. */
+async function tellQuality(readModel: ReadModel, telemetry: Telemetry): Promise<void> {
+  const toMs = Date.now()
+  const fromMs = toMs - dayMs
+  const { series } = await readModel.quality({ fromMs, toMs })
+  const entities = new Map(series.map(({ tenant, entity }) => [JSON.stringify([tenant, entity]), { tenant, entity }]))
+  const models: ModelQualityAnswer[] = []
+  for (const of of [...entities.values()].slice(0, toldModelsMax)) {
+    const found = await readModel.quality({ ...of, fromMs: fromMs - REFERENCE_MS, toMs })
+    models.push(...qualityOf(found.series, fromMs))
+  }
+  telemetry.modelQuality(models)
+}
+
 /** What each digest stands for: a checkpoint and an id name one. */
 async function keepConfigurations(pool: Pool, { config, digests }: LoadedConfig): Promise<void> {
   const store = postgresConfigurationStore(pool, config.database.schema)
   await store.save({ digest: digests.detect, stage: 'detect', body: config.detect })
   await store.save({ digest: digests.respond, stage: 'respond', body: config.respond })
+  if (joinsLabels(config.sources)) await store.save({ digest: digests.join, stage: 'join', body: config.outcomes })
   for (const source of config.sources) {
     await store.save({ digest: digests.sources.get(source.name)!, stage: 'ingest', body: source })
   }

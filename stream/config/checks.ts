@@ -1,11 +1,14 @@
 /** What no schema of one key can hold: rules between keys, and names that other files declare. */
-import type { DetectConfig, RespondConfig, SourceConfig, VoteRule } from '../contract/configuration.ts'
+import type { DetectConfig, OutcomesConfig, RespondConfig, SourceConfig, VoteRule } from '../contract/configuration.ts'
 import { entityKind } from '../contract/pane.ts'
 import { isReservedTenant, reservedTenantPrefix } from '../contract/tenant.ts'
 import { brokerTopic, type TopicName, topicNames } from '../contract/topics.ts'
 import { type AnyDetector, detectors, isTwoSample } from '../detect/detectors/registry.ts'
+import { isTimeZone } from '../detect/local-time.ts'
 import { ROWS } from '../detect/plan.ts'
-import { ownedTopics, topology } from '../topology.ts'
+import { seasonPeriodMs } from '../detect/season-offsets.ts'
+import { calibratedFor } from '../detect/threshold.ts'
+import { judgedTopics, judgingStages, ownedTopics } from '../topology.ts'
 import { durationText, jsonSchemaOf, listText } from './json-schema.ts'
 import { nearest } from './nearest.ts'
 import { type Problem, problemsOf } from './problem.ts'
@@ -17,6 +20,7 @@ export interface Draft {
   /** Options of detectors as the file has them. */
   readonly givenOptions?: DetectConfig['detectors']
   readonly respond?: RespondConfig
+  readonly outcomes?: OutcomesConfig
   readonly topics?: { readonly prefix: string; readonly partitions: Readonly<Record<TopicName, number>> }
   readonly http?: {
     readonly host: string
@@ -28,6 +32,8 @@ export interface Draft {
     readonly sasl?: { readonly mechanism: string; readonly username?: string | undefined } | undefined
   }
   readonly schemaRegistry?: { readonly url?: string | undefined } | undefined
+  /** Budgets are not held to a calibration: there is none yet. */
+  readonly isUncalibrated?: boolean
   /** Whether the environment has the password of kafka.sasl. */
   readonly hasSaslPassword?: boolean
 }
@@ -45,7 +51,9 @@ export function crossCheck(draft: Draft): Checked {
   checkSources(draft, problems)
   checkTimes(draft, problems, warnings)
   checkPartitions(draft, problems)
+  checkOutcomes(draft, problems, warnings)
   checkVotes(draft, problems)
+  checkBudgets(draft, problems, warnings)
   const options = detectorOptions(draft, problems, warnings)
   checkRespond(draft, problems, warnings)
   checkSecurity(draft, problems, warnings)
@@ -150,6 +158,8 @@ function checkTimes({ sources = [], detect }: Draft, problems: Problem[], warnin
     const text = `found ${durationText(source.pane)}; allowed: what divides detect.slide, ${durationText(slide)}`
     problems.push({ path: ['sources', index, 'pane'], text })
   }
+  checkWindowByCount(detect, problems)
+  checkSeason(detect, problems)
   for (const key of ['referencePeriod', 'baseline'] as const) {
     if (detect[key] >= window) continue
     const text = `found ${durationText(detect[key])}; allowed: detect.window, ${durationText(window)}, or longer`
@@ -160,11 +170,52 @@ function checkTimes({ sources = [], detect }: Draft, problems: Problem[], warnin
   }
 }
 
+function checkWindowByCount(detect: DetectConfig, problems: Problem[]): void {
+  const { slide, window, windowRows, windowMinRows, windowLongest } = detect
+  if (windowMinRows === 0) return
+  if (windowMinRows > windowRows) {
+    const text = `found ${windowMinRows}; allowed: at most detect.windowRows, ${windowRows}`
+    problems.push({ path: ['detect', 'windowMinRows'], text })
+  }
+  if (windowLongest < window || windowLongest % slide !== 0) {
+    const text = `found ${durationText(windowLongest)}; allowed: a multiple of detect.slide, ${durationText(slide)}, from detect.window on, ${durationText(window)}`
+    problems.push({ path: ['detect', 'windowLongest'], text })
+  }
+}
+
+function checkSeason(detect: DetectConfig, problems: Problem[]): void {
+  const { referenceSeason: season, referenceTimeZone: timeZone, referencePeriod } = detect
+  if (!isTimeZone(timeZone)) {
+    const text = `found "${timeZone}"; allowed: IANA names that this runtime knows, such as Europe/Berlin`
+    problems.push({ path: ['detect', 'referenceTimeZone'], text })
+  }
+  if (season === 'none' || referencePeriod >= seasonPeriodMs[season]) return
+  const text = `found ${season}, of a detect.referencePeriod of ${durationText(referencePeriod)}; allowed: a referencePeriod of ${durationText(seasonPeriodMs[season])} or longer`
+  problems.push({ path: ['detect', 'referenceSeason'], text })
+}
+
 /** A task writes its public records to the partition of its own number, so that each has one writer. */
+/** Slots that the horizon holds at most: each series has so many in memory. */
+const slotsMax = 1_000
+
+function checkOutcomes({ outcomes, sources = [] }: Draft, problems: Problem[], warnings: string[]): void {
+  if (outcomes === undefined) return
+  const { slot, horizon } = outcomes
+  if (slot < 1) return void problems.push({ path: ['outcomes', 'slot'], text: 'found 0; allowed: a duration above 0' })
+  if (horizon < slot || horizon % slot !== 0 || horizon / slot > slotsMax) {
+    const text = `found ${durationText(horizon)}; allowed: a multiple of outcomes.slot, ${durationText(slot)}, up to ${slotsMax} of them`
+    problems.push({ path: ['outcomes', 'horizon'], text })
+  }
+  const formats = sources.map(({ format }) => format)
+  if (formats.includes('label') && !formats.includes('prediction') && !formats.includes('auto')) {
+    warnings.push('a source has the format label, and none has predictions: its labels wait for nothing')
+  }
+}
+
 function checkPartitions({ topics }: Draft, problems: Problem[]): void {
   if (topics === undefined) return
-  for (const stage of ['detect', 'respond'] as const) {
-    const input = topology[stage].reads[0] as TopicName
+  for (const stage of judgingStages) {
+    const input = judgedTopics[stage]
     for (const output of ownedTopics[stage]) {
       const { [input]: least, [output]: found } = topics.partitions
       if (found >= least) continue
@@ -240,6 +291,29 @@ function checkVote(rule: VoteRule, path: readonly PropertyKey[], problems: Probl
   }
   if ('duration' in rule.sustain && rule.sustain.duration < 1) {
     problems.push({ path: [...path, 'sustain', 'duration'], text: 'found 0; allowed: a duration above 0' })
+  }
+}
+
+/** A vote has one number: at most one setting of it, and a calibration where that is a rate. */
+function checkBudgets({ detect, isUncalibrated }: Draft, problems: Problem[], warnings: string[]): void {
+  if (detect === undefined) return
+  const settings = ['sensitivity', 'falseAlarms', 'threshold'] as const
+  let isCalibrated = false
+  for (const kind of entityKind.options) {
+    for (const [index, rule] of detect.votes[kind].entries()) {
+      const path = ['detect', 'votes', kind, index]
+      const given = settings.filter((setting) => rule[setting] !== undefined)
+      if (given.length > 1) {
+        problems.push({ path, text: `found ${listText(given)}; allowed: one of them, they set the same number` })
+      }
+      if (rule.falseAlarms === undefined || isUncalibrated === true) continue
+      isCalibrated = true
+      const found = calibratedFor({ kind, rule, config: detect, targetPerWeek: rule.falseAlarms })
+      if ('reason' in found) problems.push({ path: [...path, 'falseAlarms'], text: found.reason })
+    }
+  }
+  if (detect.calibration !== null && !isCalibrated) {
+    warnings.push('detect.calibration changes nothing: no vote has falseAlarms')
   }
 }
 

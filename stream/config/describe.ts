@@ -1,7 +1,11 @@
 /** What a configuration comes to, for people: `sentinel config check` prints it. */
 import type { Config } from '../config.ts'
 import type { VoteRule } from '../contract/configuration.ts'
-import { brokerTopic, topicNames } from '../contract/topics.ts'
+import { joinsLabels } from '../contract/outcome.ts'
+import { type EntityKind, entityKind } from '../contract/pane.ts'
+import { brokerTopic, type TopicName } from '../contract/topics.ts'
+import { topicsInUse } from '../topology.ts'
+import { falseAlarmText } from './false-alarms.ts'
 import { durationText } from './json-schema.ts'
 
 /** Several lines without a newline at the end; holds no secrets, because a {@link Config} has none. */
@@ -13,8 +17,9 @@ export function describeConfig(config: Config): string {
     ...detectLines(config).map((line) => `  ${line}`),
     'respond',
     ...respondLines(config).map((line) => `  ${line}`),
+    ...(joinsLabels(config.sources) ? ['outcomes', `  ${outcomesText(config)}`] : []),
     'topics of ours',
-    ...topicNames.map((topic) => `  ${topicText(topic, config)}`),
+    ...topicsInUse({ joinsLabels: joinsLabels(config.sources) }).map((topic) => `  ${topicText(topic, config)}`),
     `kafka     ${config.kafka.brokers.join(', ')}; groups ${config.topics.prefix}${config.kafka.groupPrefix}.<stage>`,
     `database  schema ${config.database.schema}; measurements kept for ${durationText(config.database.retention)}`,
     `http      ${config.http.host}:${config.http.port === 0 ? '<any free port>' : config.http.port}`,
@@ -31,13 +36,26 @@ function sourceText(source: Config['sources'][number], config: Config): string {
   )
 }
 
+function outcomesText({ outcomes }: Config): string {
+  const { horizon, slot, maxWaiting, maxSeries } = outcomes
+  return (
+    `predictions wait for their labels for ${durationText(horizon)}, counted in slots of ${durationText(slot)}; ` +
+    `${maxWaiting.toLocaleString('en')} are remembered at most, of ${maxSeries} models, versions and segments`
+  )
+}
+
 function detectLines({ detect }: Config): string[] {
   return [
     `windows of ${durationText(detect.window)}, judged every ${durationText(detect.slide)}; rolling baseline ${durationText(detect.baseline)}`,
     `references learned from ${durationText(detect.referencePeriod)} and the rows of ${detect.referenceWindows} windows at least`,
-    ...Object.entries(detect.votes).flatMap(([kind, rules]) => rules.map((rule) => `${kind}: ${voteText(rule)}`)),
+    ...entityKind.options.flatMap((kind) => detect.votes[kind].flatMap((rule) => voteLines(kind, rule, detect))),
+    `votes of one rule over many features at once are lowered for it: ${detect.multiplicity}`,
     ...Object.entries(detect.detectors).map(([name, options]) => `${name}: ${optionsText(options)}`),
   ]
+}
+
+function voteLines(kind: EntityKind, rule: VoteRule, config: Config['detect']): string[] {
+  return [`${kind}: ${voteText(rule)}`, `  ${falseAlarmText({ kind, rule, config })}`]
 }
 
 function voteText(rule: VoteRule): string {
@@ -74,7 +92,7 @@ function respondLines({ respond }: Config): string[] {
   ]
 }
 
-function topicText(topic: (typeof topicNames)[number], { topics }: Config): string {
+function topicText(topic: TopicName, { topics }: Config): string {
   const count = topics.partitions[topic]
   const partitions = count === 1 ? '1 partition' : `${count} partitions`
   return `${brokerTopic(topic, topics.prefix)}: ${partitions}, kept ${keptText(topics.retention[topic])}`

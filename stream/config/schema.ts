@@ -1,6 +1,6 @@
 /** What `sentinel.yaml` may hold. What decides results is declared in `contract/configuration.ts`; here is the rest. */
 import { z } from 'zod'
-import { detectConfig, duration, respondConfig, sourceConfig } from '../contract/configuration.ts'
+import { detectConfig, duration, outcomesConfig, respondConfig, sourceConfig } from '../contract/configuration.ts'
 import type { TopicName } from '../contract/topics.ts'
 import { isRegistryUrl } from './registry-url.ts'
 
@@ -13,7 +13,10 @@ const partitions = z
     measurements: partitionCount.optional().describe("As many as panes where absent; never fewer than panes'"),
     classifications: partitionCount.optional().describe('As many as panes where absent'),
     'dead-letters': partitionCount.optional().describe('As many as panes where absent'),
-    outcomes: partitionCount.optional().describe('As many as panes where absent'),
+    outcomes: partitionCount
+      .optional()
+      .describe('As many as panes where absent; cannot change later: tasks of join are counted by it'),
+    'model-quality': partitionCount.optional().describe("As many as outcomes where absent; never fewer than outcomes'"),
     incidents: partitionCount.optional().describe("As many as casefile where absent; never fewer than casefile's"),
     commands: partitionCount.optional().describe("As many as casefile where absent; never fewer than casefile's"),
     audit: partitionCount.optional().describe("As many as casefile where absent; never fewer than casefile's"),
@@ -27,6 +30,7 @@ const partitions = z
       classifications: given.classifications ?? panes,
       'dead-letters': given['dead-letters'] ?? panes,
       outcomes: given.outcomes ?? panes,
+      'model-quality': given['model-quality'] ?? given.outcomes ?? panes,
       incidents: given.incidents ?? casefile,
       commands: given.commands ?? casefile,
       audit: given.audit ?? casefile,
@@ -58,6 +62,7 @@ const topics = z.strictObject({
       commands: retention.default(365 * DAY_MS),
       'command-results': retention.default(365 * DAY_MS),
       outcomes: retention.default(30 * DAY_MS),
+      'model-quality': retention.default(30 * DAY_MS),
       audit: retention.default(-1),
       'dead-letters': retention.default(14 * DAY_MS),
     } satisfies Record<TopicName, z.ZodType>)
@@ -246,7 +251,18 @@ export const configFile = z.strictObject({
     .prefault(() => structuredClone([...defaultSources]))
     .describe('Topics that are read; where absent: logs, metrics and predictions, as far as these topics exist'),
   topics: topics.prefault({}),
-  detect: detectConfig.prefault({}),
+  detect: detectConfig
+    .extend({
+      calibration: z
+        .string()
+        .min(1)
+        .optional()
+        .describe('File that `sentinel calibrate` wrote, relative to the configuration'),
+    })
+    .prefault({}),
+  outcomes: outcomesConfig
+    .prefault({})
+    .describe('The join of predictions with labels, where a source has the format label'),
   respond: respondConfig
     .extend({
       runbooks: z

@@ -4,6 +4,7 @@ import { measurement } from './finding.ts'
 import { auditEntry, incident, remediation, remediationState, severity } from './incident.ts'
 import { entityKind } from './pane.ts'
 import { finite, name, nonNegativeInteger, recordId, timeMs } from './primitives.ts'
+import { learnedReference } from './reference.ts'
 import { verdictStatus } from './verdict.ts'
 
 /** Milliseconds since the epoch, or ISO 8601 with a zone (`2026-03-01T12:00:00Z`). */
@@ -64,6 +65,29 @@ export const measurementsQuery = z.strictObject({
 })
 export const measurementsResponse = z.object({ measurements: z.array(measurement), truncated: z.boolean() })
 export type MeasurementsResponse = z.infer<typeof measurementsResponse>
+
+/** What one evaluation came to, in short: for the course of votes and of running statistics. */
+export const courseEntry = z.object({
+  evaluationMs: timeMs,
+  verdicts: z.array(
+    z.object({ feature: name, detector: z.string(), status: verdictStatus, score: finite.min(0), statistic: finite }),
+  ),
+  votes: z.array(z.object({ feature: name, vote: name, status: verdictStatus, score: finite.min(0) })),
+})
+export type CourseEntry = z.infer<typeof courseEntry>
+
+/** Evaluations that a course holds at most (count), its own one among them. */
+export const courseMax = 24
+
+/** `GET /api/v1/measurements/:measurementId/explanation`: all that is stored of how its verdicts fell, nothing computed anew. */
+export const explanationResponse = z.object({
+  measurement,
+  /** Those that it names, as far as they are stored. */
+  references: z.array(learnedReference),
+  /** This evaluation and those before it within its window, oldest first; of the same entity and source. */
+  course: z.array(courseEntry),
+})
+export type ExplanationResponse = z.infer<typeof explanationResponse>
 
 /** `GET /api/v1/entities` */
 export const entitiesQuery = z.strictObject({ tenant: name.optional() })
@@ -127,6 +151,52 @@ export type HeatmapRow = z.infer<typeof heatmapRow>
 /** Rows by (entity, source, feature), cells by time; empty columns have none. `truncated`: rows were left out. */
 export const heatmapResponse = z.object({ stepMs: z.int(), rows: z.array(heatmapRow), truncated: z.boolean() })
 export type HeatmapResponse = z.infer<typeof heatmapResponse>
+
+/** `GET /api/v1/quality`: the predictions of a range (a day where absent), and what labels tell of them. */
+export const qualityQuery = z.strictObject({
+  tenant: name.optional(),
+  entity: name.optional(),
+  from: queryTime.optional(),
+  to: queryTime.optional(),
+})
+const ratio = finite.min(0).max(1)
+export const modelQualityAnswer = z.object({
+  tenant: name,
+  entity: name,
+  source: name,
+  model: name,
+  version: name,
+  segment: name.nullable(),
+  /** Each slot of time is weighted by the share of its predictions that has labels by now. */
+  labels: z.object({
+    predictions: nonNegativeInteger,
+    labelled: nonNegativeInteger,
+    correct: nonNegativeInteger,
+    unlabelled: nonNegativeInteger,
+    maturity: ratio.nullable(),
+    accuracy: ratio.nullable(),
+    recall: z.array(z.object({ class: name.nullable(), truths: nonNegativeInteger, recall: ratio })),
+    calibrationError: ratio.nullable(),
+  }),
+  /** Without labels, from calibrated confidences: blind to concept drift. Null where its calibration is not checked. */
+  estimate: z
+    .object({
+      accuracy: ratio,
+      low: ratio,
+      high: ratio,
+      predictions: nonNegativeInteger,
+      referenceRows: nonNegativeInteger,
+      /** Estimate less accuracy; null until enough labels are there. */
+      error: finite.nullable(),
+      caveat: z.string(),
+    })
+    .nullable(),
+  /** Why there is no estimate. */
+  notEstimated: z.string().nullable(),
+})
+/** By (tenant, entity, source). `truncated`: models were left out, ask for one entity or a shorter range. */
+export const qualityResponse = z.object({ models: z.array(modelQualityAnswer), truncated: z.boolean() })
+export type QualityResponse = z.infer<typeof qualityResponse>
 
 /** `GET /api/v1/approvals`: those that wait, unless `state` names another or `all`. */
 export const approvalsQuery = z.strictObject({

@@ -3,6 +3,7 @@
  * environment and gives these; `configurationDigest` covers exactly what is here.
  */
 import { z } from 'zod'
+import { calibration, falseAlarmRate } from './calibration.ts'
 import { problem } from './finding.ts'
 import { digestOf } from './id.ts'
 import type { entityKind } from './pane.ts'
@@ -88,6 +89,10 @@ export const sourceConfig = z
   .transform((source) => ({ ...source, topic: source.topic ?? source.name }))
 export type SourceConfig = z.output<typeof sourceConfig>
 
+/** Settings of the one number that a vote is tuned by: what they make of its threshold stands in detect/threshold.ts. */
+export const sensitivity = z.enum(['low', 'medium', 'high'])
+export type Sensitivity = z.infer<typeof sensitivity>
+
 export const voteRule = z.strictObject({
   vote: name,
   problem,
@@ -102,6 +107,20 @@ export const voteRule = z.strictObject({
     .describe(
       'evaluations: so many, half a window apart; duration: unbroken for so long. A window (or the duration, if longer) in which nothing can judge breaks it',
     ),
+  sensitivity: sensitivity
+    .optional()
+    .describe(
+      'Instead of detect.sensitivity, for this vote. Of sensitivity, falseAlarms and threshold one may be given',
+    ),
+  falseAlarms: falseAlarmRate
+    .optional()
+    .describe('Openings of an entity that are no incident, such as `1 per week`; needs detect.calibration'),
+  threshold: z
+    .number()
+    .min(0.1)
+    .max(300)
+    .optional()
+    .describe('Score from which the vote is drift, -log10 of a p; it is warning from two thirds of it'),
 })
 export type VoteRule = z.output<typeof voteRule>
 
@@ -190,6 +209,24 @@ export const detectConfig = z.strictObject({
   referenceWindows: z.int().min(1).default(10).describe('Windows of rows that a learned reference holds at least'),
   referenceRows: z.int().min(100).max(20_000).default(2_000).describe('Sampled rows that a reference keeps'),
   windowRows: z.int().min(100).max(20_000).default(1_000).describe('Sampled rows that a window is judged by'),
+  windowMinRows: z
+    .int()
+    .min(0)
+    .max(20_000)
+    .default(0)
+    .describe(
+      'Windows by count: where an hour (`window`) holds fewer sampled rows, tests against a reference take whole slides before it, until so many rows or `windowLongest`; 0: by time alone',
+    ),
+  windowLongest: duration
+    .default(86_400_000)
+    .describe('How far back such a window goes at most, a multiple of the slide: so many slides of an entity are kept'),
+  referenceSeason: z
+    .enum(['none', 'day', 'week'])
+    .default('none')
+    .describe(
+      'Taken off numbers before a window is compared with a learned reference: the level of the hour of the day (referencePeriod of 3d at least) or of the week (2w)',
+    ),
+  referenceTimeZone: z.string().max(64).default('UTC').describe('IANA name: whose hours referenceSeason takes'),
   baseline: duration.default(10_800_000).describe('Event time of the rolling baseline of anomaly detectors'),
   minPaneRows: z
     .int()
@@ -213,6 +250,17 @@ export const detectConfig = z.strictObject({
     .record(z.string(), z.record(z.string(), z.unknown()))
     .default({})
     .describe('Options by detector; see docs'),
+  sensitivity: sensitivity
+    .default('medium')
+    .describe('Of votes that set none of their own: high finds more and alarms more often, see docs/budget.md'),
+  multiplicity: z
+    .enum(['benjamini-hochberg', 'holm', 'none'])
+    .default('benjamini-hochberg')
+    .describe('How scores are lowered where a vote is held over many features of an entity at once'),
+  calibration: calibration
+    .nullable()
+    .default(null)
+    .describe('What `sentinel calibrate` wrote: thresholds by rate of false alarms'),
   votes: z
     .strictObject({
       service: z
@@ -307,12 +355,49 @@ export const respondConfig = z.strictObject({
 })
 export type RespondConfig = z.output<typeof respondConfig>
 
+const DAY_MS = 86_400_000
+
+export const outcomesConfig = z.strictObject({
+  horizon: duration
+    .default(7 * DAY_MS)
+    .describe('How long (event time) a prediction waits for its label, and a label for its prediction; whole slots'),
+  slot: duration
+    .default(3_600_000)
+    .describe(
+      'Predictions are counted, and quality told, in slots of so much event time; at most 1,000 in the horizon',
+    ),
+  maxWaiting: z
+    .int()
+    .min(1)
+    .max(100_000_000)
+    .default(1_000_000)
+    .describe(
+      'Predictions and labels that are remembered, over all tasks of join, which take equal shares; beyond it the oldest leave, and are counted',
+    ),
+  maxSeries: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(200)
+    .describe(
+      'Models, versions and segments that are counted apart; predictions of further ones are left out, and counted',
+    ),
+  scoreOf: z
+    .record(name, name)
+    .default({})
+    .describe(
+      'model: the class that its score is the probability of; for models that are not named, the score is that of the class predicted',
+    ),
+})
+export type OutcomesConfig = z.output<typeof outcomesConfig>
+
 /** Digests by stage: each covers what changes its stage's results, so a change of respond leaves the ids of panes alone. */
 export interface Digests {
   /** By the source's name: part of the ids of its panes and of all that is judged from them. */
   readonly sources: ReadonlyMap<string, string>
   readonly detect: string
   readonly respond: string
+  readonly join: string
 }
 
 /** What decides the panes of one source: not its topic's name on the broker, nor how patient the wall clock is or who waits for whom. */
@@ -325,10 +410,12 @@ export function configurationDigests(config: {
   readonly sources: readonly SourceConfig[]
   readonly detect: DetectConfig
   readonly respond: RespondConfig
+  readonly outcomes?: OutcomesConfig
 }): Digests {
   return {
     sources: new Map(config.sources.map((source) => [source.name, sourceDigest(source)])),
     detect: digestOf(config.detect).slice(0, 16),
     respond: digestOf(config.respond).slice(0, 16),
+    join: digestOf(config.outcomes ?? outcomesConfig.parse({})).slice(0, 16),
   }
 }

@@ -11,7 +11,8 @@ export const proposal = z.strictObject({
   commandId: recordId,
   incidentId: recordId,
   tenant: name,
-  purpose: z.enum(['remedy', 'rollback']),
+  /** `re-baseline`: no executor's, it has features of the target begin anew, see `parameters.features`. */
+  purpose: z.enum(['remedy', 'rollback', 're-baseline']),
   runbook: name,
   step: nonNegativeInteger,
   action: name,
@@ -94,6 +95,8 @@ export const incident = z.strictObject({
       features: z.array(name),
       /** The largest score of a vote so far. */
       score: z.number().min(0),
+      /** The evaluation at which it became active last: `sentinel explain` says why. */
+      measurementId: recordId.optional(),
     }),
   ),
   cause: z.strictObject({ entity: name, explanation: z.string().max(1000) }),

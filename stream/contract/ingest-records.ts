@@ -23,21 +23,6 @@ export const deadLetter = z.strictObject({
 })
 export type DeadLetter = z.infer<typeof deadLetter>
 
-/** On `outcomes`, key: prediction id. Predictions and their late labels, to be joined by a later stage. */
-export const outcome = z.strictObject({
-  type: z.literal('outcome'),
-  id: recordId,
-  tenant: name,
-  predictionId: name,
-  model: name,
-  version: name,
-  segment: name.nullable(),
-  timeMs,
-  prediction: z.union([finite, z.string()]).nullable(),
-  score: finite.nullable(),
-  label: z.union([finite, z.string()]).nullable(),
-})
-
 /** On `classifications`, key: tenant/entity. */
 export const classification = z.strictObject({
   type: z.literal('classification'),

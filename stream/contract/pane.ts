@@ -134,6 +134,22 @@ export const configurationSwitch = z.strictObject({
 })
 export type ConfigurationSwitch = z.infer<typeof configurationSwitch>
 
+/**
+ * A person had features of an entity begin anew: their references and baselines, and their votes with them, for slides that
+ * end after `atMs`. Written for the command that carries the same id, by the task that read it.
+ */
+export const rebaseline = z.strictObject({
+  type: z.literal('re-baseline'),
+  id: recordId,
+  /** Of `commands`. */
+  partition: nonNegativeInteger,
+  tenant: name,
+  entity: name,
+  features: z.array(name).min(1).max(20),
+  atMs: timeMs,
+})
+export type Rebaseline = z.infer<typeof rebaseline>
+
 /** Record 0 of each partition of `panes` and `casefile`: which topic this is, should it be deleted and made again. */
 export const incarnation = z.strictObject({
   type: z.literal('incarnation'),
@@ -152,6 +168,7 @@ export const panesRecord = z.discriminatedUnion('type', [
   sourceJoined,
   sourceLeft,
   configurationSwitch,
+  rebaseline,
   incarnation,
 ])
 export type PanesRecord = z.infer<typeof panesRecord>

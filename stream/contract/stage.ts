@@ -142,6 +142,11 @@ export interface JudgingTask extends CheckpointedTask {
   readonly watermarkMs: number | null
   /** How many entities it follows, and by source how many parts of others it left out, since this object was made. */
   readonly following?: { readonly entities: number; readonly leftOut: ReadonlyMap<string, number> }
+  /** Of a task of join: what became of predictions and labels since it began, and how many it remembers, by name. */
+  readonly joined?: {
+    readonly counts: Readonly<Record<string, number>>
+    readonly held: Readonly<Record<string, number>>
+  }
 }
 
 export interface RespondTask extends JudgingTask {

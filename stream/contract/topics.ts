@@ -8,6 +8,7 @@ export const topicNames = [
   'commands',
   'command-results',
   'outcomes',
+  'model-quality',
   'audit',
   'dead-letters',
 ] as const

@@ -42,7 +42,14 @@ const formerMax = 50
 const underWayMax = 1_000
 
 /** Settings that cut time, and what is kept of it: state under others would mean something else. */
-const lasting = ['window', 'slide', 'baseline', 'windowRows'] as const satisfies readonly (keyof DetectConfig)[]
+const lasting = [
+  'window',
+  'slide',
+  'baseline',
+  'windowRows',
+  'windowMinRows',
+  'windowLongest',
+] as const satisfies readonly (keyof DetectConfig)[]
 
 /** Why a switch cannot be made with the state kept; null when it can. */
 export function obstacle(from: DetectConfig, to: DetectConfig): string | null {

@@ -66,20 +66,31 @@ function followingOf(deviations: readonly number[]): NonNullable<MomentStat['fol
 }
 
 /**
- * First-order autocorrelation of the values of a series about their common mean, of neighbours within a slide.
+ * First-order autocorrelation of the values of a series about their common mean: of neighbours within a slide, and of the
+ * last value of one slide and the first of the next.
  *
  * @returns within [-1, 1]; 0 where there are too few neighbours to say, and for a constant. O(slides)
  */
-export function autocorrelation(stats: readonly MomentStat[]): number {
+export function autocorrelation(stats: readonly MomentStat[], slideMs: number): number {
   const { panes, mean, betweenM2 } = momentBaseline(stats)
   let products = 0
   let pairs = 0
+  let before: { endMs: number; last: number } | null = null
   for (const stat of stats) {
-    if (stat.following === undefined || stat.values < 2) continue
     const shift = stat.mean - mean
-    const { first, last } = stat.following
-    products += stat.following.products - shift * (first + last) + (stat.values - 1) * shift * shift
+    // a slide of one value is its own neighbour of nobody within it
+    const { products: within, first, last } = stat.following ?? { products: 0, first: 0, last: 0 }
+    if (stat.following === undefined && stat.values > 1) {
+      before = null
+      continue
+    }
+    if (before !== null && stat.endMs - before.endMs === slideMs) {
+      products += before.last * (shift + first)
+      pairs += 1
+    }
+    products += within - shift * (first + last) + (stat.values - 1) * shift * shift
     pairs += stat.values - 1
+    before = { endMs: stat.endMs, last: shift + last }
   }
   if (pairs < PAIRS_MIN || betweenM2 === 0) return 0
   return Math.max(-1, Math.min(1, (products / pairs) * (panes / betweenM2)))
@@ -107,6 +118,11 @@ export class Baseline<Stat extends { readonly endMs: number }> {
   add(stat: Stat): void {
     this.#stats.push(stat)
     if (this.#stats.length > this.#slides + LAG_SLIDES) this.#stats.shift()
+  }
+
+  /** Forgets all of it. */
+  clear(): void {
+    this.#stats = []
   }
 
   /** What is kept: the slides that may still be asked for. */
@@ -146,9 +162,11 @@ export function momentBaseline(stats: readonly MomentStat[]): MomentBaseline {
 export function rateBaseline(stats: readonly RateStat[]): RateBaseline {
   let hits = 0
   let trials = 0
+  let squaredTrials = 0
   for (const stat of stats) {
     hits += stat.hits
     trials += stat.trials
+    squaredTrials += stat.groups?.squaredTrials ?? stat.trials ** 2
   }
-  return { hits, trials, overDispersion: overDispersionOf(stats) }
+  return { hits, trials, squaredTrials, overDispersion: overDispersionOf(stats) }
 }

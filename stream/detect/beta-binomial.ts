@@ -146,3 +146,21 @@ export function overDispersionOf(
   const byChance = Math.sqrt(2 / groups) / perGroup
   return Math.min(0.5, Math.max(0, shown - BY_CHANCE_SDS * byChance))
 }
+
+/**
+ * Correlation of trials of a value whose common rate is known from a baseline alone: what they share by their pane, and
+ * what they share by that rate being another than the baseline shows. Of trials without over-dispersion the law is then
+ * the predictive one of a Jeffreys posterior, Beta(hits + ½, misses + ½), exactly.
+ *
+ * @param baseline.squaredTrials sum of trials² over its values: trials of one value tell less of the rate than as many of
+ *   their own. Absent: each stands for itself
+ * @param overDispersion correlation of the trials of one value, [0, 1)
+ */
+export function predictiveCorrelation(
+  baseline: { readonly trials: number; readonly squaredTrials?: number },
+  overDispersion: number,
+): number {
+  const { trials, squaredTrials = trials } = baseline
+  const design = trials > 0 ? 1 + overDispersion * (squaredTrials / trials - 1) : 1
+  return overDispersion + (1 - overDispersion) / (trials / design + 2)
+}

@@ -6,22 +6,24 @@
  * the order of their names; so neither how partitions interleaved nor how far a frontier jumped shows in a result.
  */
 import type { TaskWatermark } from '../contract/case.ts'
+import { Completeness } from '../contract/completeness.ts'
 import type { DetectConfig } from '../contract/configuration.ts'
 import type { Finding } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
 import { type Pane, restOf } from '../contract/pane.ts'
+import { Parts } from '../contract/parts.ts'
+import { refusal } from '../contract/refusal.ts'
 import type { Emission, JudgingTask, LogRecord, Step } from '../contract/stage.ts'
 import { SentinelError } from '../errors.ts'
 import { Adoption, type AdoptionSnapshot, type KnownConfigurations } from './adoption.ts'
-import { Completeness } from './completeness.ts'
 import { Crowding, crowdingFinding, type Stretch } from './crowding.ts'
 import { Entity, type Evaluation } from './entity.ts'
 import { farewell } from './farewell.ts'
-import { Parts } from './parts.ts'
 import type { Plan } from './plan.ts'
 import { readPanesRecord } from './read-record.ts'
-import { findingParts, measurementParts } from './record-size.ts'
-import { refusal } from './refused.ts'
+import { Rebaselines, type UnderWay } from './rebaselines.ts'
+import { findingParts, measurementParts, referenceParts } from './record-size.ts'
+import { referenceRecord } from './reference-record.ts'
 import { entityKey, type Resident, ScopeState, scopeKey } from './scope.ts'
 import { readStored } from './stored.ts'
 
@@ -48,6 +50,7 @@ export interface FrontierPart {
   readonly counts: DetectCounts
   readonly configuration?: AdoptionSnapshot
   readonly crowding?: readonly Stretch[]
+  readonly rebaselines?: readonly UnderWay[]
 }
 
 export interface DetectTask extends JudgingTask {
@@ -83,6 +86,7 @@ class Detect implements DetectTask {
   /** Entities followed, by scope and tenant: how scopes go ahead of each other must not decide who finds room. */
   readonly #entities = new Map<string, number>()
   readonly #crowding: Crowding
+  readonly #rebaselines: Rebaselines
   /** By source. */
   readonly #leftOut = new Map<string, number>()
   #counts: { -readonly [Name in keyof DetectCounts]: number } = noCounts()
@@ -99,6 +103,7 @@ class Detect implements DetectTask {
     if (stored.frontier !== null) this.#counts = { ...noCounts(), ...stored.frontier.counts }
     this.#restoreAdoption(stored.frontier?.configuration)
     this.#crowding = new Crowding(stored.frontier?.crowding)
+    this.#rebaselines = new Rebaselines(stored.frontier?.rebaselines)
     for (const { closedMs, ...scope } of stored.frontier?.scopes ?? []) this.#scopeState(scope).closedMs = closedMs
     for (const { partId, scope, quarantined, parts } of stored.entities) {
       const state = this.#scopeState(scope)
@@ -152,7 +157,7 @@ class Detect implements DetectTask {
     if ('refused' in read) {
       this.#counts.refused++
       this.#parts.set('frontier', () => this.#frontierPart())
-      yield refusal(record, read.refused)
+      yield refusal('panes', record, read.refused)
       return
     }
     switch (read.type) {
@@ -169,6 +174,7 @@ class Detect implements DetectTask {
         if (read.type === 'source-left') yield* this.#endSource(this.#completeness.scopeOf(read))
         this.#completeness.settle()
         this.#completeSwitch()
+        this.#rebaselines.complete(this.#judgedEverywhereMs())
         this.#parts.set('frontier', () => this.#frontierPart())
         return
       }
@@ -178,7 +184,17 @@ class Detect implements DetectTask {
         const refused = isLate ? 'a switch at a time that was judged already' : this.#adoption.declare(read)
         if (refused !== null) {
           this.#counts.refused++
-          yield refusal(record, refused)
+          yield refusal('panes', record, refused)
+        }
+        this.#parts.set('frontier', () => this.#frontierPart())
+        return
+      }
+      case 're-baseline': {
+        const judged = [...this.#scopes.values()].map(({ closedMs }) => closedMs ?? Number.NEGATIVE_INFINITY)
+        const refused = this.#rebaselines.declare(read, Math.max(Number.NEGATIVE_INFINITY, ...judged))
+        if (refused !== null) {
+          this.#counts.refused++
+          yield refusal('panes', record, refused)
         }
         this.#parts.set('frontier', () => this.#frontierPart())
         return
@@ -188,13 +204,19 @@ class Detect implements DetectTask {
     }
   }
 
+  /** End of the latest slide that every scope with work has judged, and the watermark has passed. */
+  #judgedEverywhereMs(): number {
+    let least = this.watermarkMs ?? Number.NEGATIVE_INFINITY
+    for (const scope of this.#scopes.values()) {
+      if (scope.hasWork) least = Math.min(least, scope.closedMs ?? Number.NEGATIVE_INFINITY)
+    }
+    return least
+  }
+
   /** The former configuration is let go once every scope has judged a slide by the next, and the watermark is there. */
   #completeSwitch(): void {
     for (let { pending } = this.#adoption; pending !== null; pending = this.#adoption.pending) {
-      if ((this.watermarkMs ?? Number.NEGATIVE_INFINITY) <= pending.atMs) return
-      for (const scope of this.#scopes.values()) {
-        if (scope.hasWork && (scope.closedMs ?? Number.NEGATIVE_INFINITY) <= pending.atMs) return
-      }
+      if (this.#judgedEverywhereMs() <= pending.atMs) return
       this.#adoption.complete()
     }
   }
@@ -327,6 +349,7 @@ class Detect implements DetectTask {
     if (entity.digest !== digest) {
       for (const id of entity.adopt(plan, digest)) this.#parts.remove(`reference/${partId}/${id}`)
     }
+    for (const anew of this.#rebaselines.dueFor(entity.state, endMs)) entity.declareAnew(anew)
     const resident = known ?? { key, partId, entity, quarantined: null }
     if (known === undefined) {
       this.#countEntity(scope, entity.state, 1)
@@ -347,8 +370,9 @@ class Detect implements DetectTask {
       return
     }
     this.#writeDown(scope, resident, evaluation)
-    const { measurement, finding } = evaluation
-    for (const part of measurementParts(measurement)) {
+    const { measurement, finding, changes } = evaluation
+    const learned = changes.reference === null ? [] : referenceParts(referenceRecord(entity.state, changes.reference))
+    for (const part of [...learned, ...measurementParts(measurement)]) {
       const { id, tenant, entity: name } = part
       yield { topic: 'measurements', route: 'own', key: `${tenant}/${name}`, id, timeMs: endMs, body: part }
     }
@@ -408,6 +432,7 @@ class Detect implements DetectTask {
 
   #writeDown(scope: ScopeState, { partId, entity }: Resident, { changes }: Evaluation): void {
     const { source, partition } = scope.scope
+    for (const id of changes.droppedReferences) this.#parts.remove(`reference/${partId}/${id}`)
     this.#parts.set(`entity/${partId}`, () => ({ scope: { source, partition }, state: entity!.state }))
     this.#parts.set(`slide/${partId}/${changes.slide.summary.endMs}`, () => changes.slide)
     for (const endMs of changes.droppedSlidesMs) this.#parts.remove(`slide/${partId}/${endMs}`)
@@ -478,6 +503,7 @@ class Detect implements DetectTask {
       counts: this.counts,
       configuration,
       crowding: this.#crowding.snapshot(),
+      rebaselines: this.#rebaselines.snapshot(),
     }
   }
 }

@@ -46,6 +46,57 @@ export function numericDependence(slides: readonly MomentStat[]): Dependence | n
 }
 
 /**
+ * Dependence of a numeric feature as its ranks show it: of where rows lie, and of how far from the middle. Means know
+ * nothing of a spread that changes from slide to slide, and little of a level beneath heavy tails; tests of distributions
+ * see both.
+ *
+ * @param batches sampled rows by slide, in order of time, in any order within
+ * @returns null where neither is told from chance: a sample of a slide is small, and what it says is noisy
+ */
+export function rankDependence(batches: readonly Float64Array[]): Dependence | null {
+  const filled = batches.filter((batch) => batch.length > 0)
+  const ranks = ranksOf(filled)
+  const quantities = [ranks, ranks.map((batch) => batch.map((rank) => Math.abs(rank - 1 / 2)))].map(batchMeansOf)
+  return strongest(quantities.map((quantity) => (isToldFromChance(quantity) ? dependenceOf(quantity) : null)))
+}
+
+/** Ties make the variance of ranks less than 1/12: it is taken as it is. */
+function batchMeansOf(batches: readonly Float64Array[]): BatchMeans {
+  const counts = batches.map((batch) => batch.length)
+  const rows = counts.reduce((sum, count) => sum + count, 0)
+  const sumOf = (of: (value: number) => number): number =>
+    batches.reduce((sum, batch) => batch.reduce((total, value) => total + of(value), sum), 0)
+  const middle = sumOf((value) => value) / rows
+  const variance = sumOf((value) => (value - middle) ** 2) / rows
+  const means = batches.map((batch) => batch.reduce((sum, value) => sum + value - middle, 0) / batch.length)
+  return { variance, means: Float64Array.from(means), counts }
+}
+
+/** Midranks among all rows, (0, 1). */
+function ranksOf(batches: readonly Float64Array[]): Float64Array[] {
+  const sorted = Float64Array.from(batches.flatMap((batch) => [...batch])).sort()
+  const rankOf = new Map<number, number>()
+  for (let from = 0; from < sorted.length; ) {
+    let to = from + 1
+    while (to < sorted.length && sorted[to] === sorted[from]) to++
+    rankOf.set(sorted[from]!, (from + to) / 2 / sorted.length)
+    from = to
+  }
+  return batches.map((batch) => batch.map((value) => rankOf.get(value)!))
+}
+
+/**
+ * Whether slides differ, or follow one another, by more than three standard errors of what independent rows give: of the
+ * covariances at lags 0 and 1 together it is that of a mean's variance times sqrt(3 / slides).
+ */
+function isToldFromChance(quantity: BatchMeans): boolean {
+  const slides = quantity.counts.length
+  if (slides < 3 || !(quantity.variance > 0)) return false
+  const ofMean = (quantity.variance * quantity.counts.reduce((sum, count) => sum + 1 / count, 0)) / slides
+  return covarianceAt(quantity, 0) + covarianceAt(quantity, 1) > 3 * ofMean * Math.sqrt(3 / slides)
+}
+
+/**
  * Dependence of a categorical feature: of the one of its categories that depends most. The mean over all of them (Rao and
  * Scott's first-order correction) lets chi-square reject too often where they differ: then a few degrees of freedom carry
  * most of the sum.
@@ -104,21 +155,29 @@ export function effectiveSize(dependence: Dependence | null, sample: { rows: num
   return variance / (variance / rows + Math.max(0, between) / slides)
 }
 
-/** Autocovariances up to the first pair that is not positive: what comes after it is noise (Geyer's initial sequence). */
 function dependenceOf(quantity: BatchMeans): Dependence | null {
   const { variance, means } = quantity
   if (means.length < 2 || !(variance > 0)) return null
-  const lagMax = Math.max(1, Math.floor(means.length * LAG_SHARE_MAX))
+  return { variance, covariances: initialSequence(means.length, (lag) => covarianceAt(quantity, lag)) }
+}
+
+/**
+ * Autocovariances of `count` numbers, up to the first pair of lags whose sum is not positive: what comes after it is noise.
+ *
+ * @returns of lags 0, 1, …; empty where there is none
+ * @see Geyer 1992, Statistical Science 7:473-483, §3.3
+ */
+export function initialSequence(count: number, covariance: (lag: number) => number): number[] {
+  const lagMax = Math.max(1, Math.floor(count * LAG_SHARE_MAX))
   const covariances: number[] = []
   for (let lag = 0; lag + 1 <= lagMax; lag += 2) {
-    const pair = [covarianceAt(quantity, lag), covarianceAt(quantity, lag + 1)]
+    const pair = [covariance(lag), covariance(lag + 1)]
     if (pair[0]! + pair[1]! <= 0) break
     covariances.push(...pair)
   }
-  return { variance, covariances }
+  return covariances
 }
 
-/** @see Geyer 1992, Statistical Science 7:473-483, §3.3 */
 function covarianceAt({ variance, means, counts }: BatchMeans, lag: number): number {
   const slides = means.length
   let products = 0

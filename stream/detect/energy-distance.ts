@@ -77,6 +77,11 @@ function smallerGroup(joint: JointDistances): Int32Array {
     : Int32Array.from({ length: rows - first }, (_, index) => first + index)
 }
 
+/** Of two different rows. Random groups of n and m of them have that · (1/n + 1/m) for an energy on average. */
+export function meanDistance({ rows, total }: JointDistances): number {
+  return total / (rows * (rows - 1))
+}
+
 export function observedEnergy(joint: JointDistances): Energy {
   return energyOf(joint, smallerGroup(joint))
 }

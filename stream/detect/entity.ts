@@ -11,18 +11,30 @@ import type { FeatureMeasurement, Finding, Measurement, Vote } from '../contract
 import { idOf } from '../contract/id.ts'
 import type { EntityKind, Pane } from '../contract/pane.ts'
 import type { VerdictStatus } from '../contract/verdict.ts'
-import { type FeatureState, FeatureTrack, initialFeature, type SeriesStat, standsOut } from './feature.ts'
-import { mergeSlide, type Scale, type SlideSummary } from './merge.ts'
+import {
+  type FeatureEvidence,
+  type FeatureState,
+  FeatureTrack,
+  initialFeature,
+  type JudgedSlide,
+  type SeriesStat,
+  standsOut,
+} from './feature.ts'
+import { scaleOf } from './feature-scale.ts'
+import { mergeSlide, type SlideSummary } from './merge.ts'
+import { discountsOf } from './multiplicity.ts'
 import { type FeaturePlan, type FeatureType, type Plan, ROWS } from './plan.ts'
 import type { LearningSlide, Reference } from './reference.ts'
 import { learningSlidesMax, learnReference } from './reference.ts'
-import { SlideFeatures } from './rollup.ts'
+import { evidenceRollUp, SlideFeatures } from './rollup.ts'
 import { lowestRows } from './sample.ts'
-import { holdVote, initialVote, type StandingVerdict, type VoteState } from './vote.ts'
+import { holdVote, initialVote, type StandingVerdict, type VoteState, voteScore } from './vote.ts'
 import { Window } from './window.ts'
 
 /** Features of one entity that are followed: the first in order of time, then of names. More are not judged. */
 const FEATURES_MAX = 256
+/** Commands to begin anew that an entity remembers, so that one that is said again changes nothing. */
+const ANEW_MAX = 8
 
 export interface EntityName {
   readonly source: string
@@ -39,6 +51,8 @@ export interface EntityState extends EntityName {
   lastSeenMs: number
   features: FeatureState[]
   votes: { vote: string; feature: string; type: FeatureType; state: VoteState }[]
+  /** Features that a person had begin anew, by the ids of the commands: the latest, done or not. */
+  anew?: { readonly id: string; readonly features: readonly string[]; readonly atMs: number; isDone: boolean }[]
   /** Votes that stood at warning or drift when another configuration took them away: the next finding takes them back. */
   retired?: StandingVote[]
 }
@@ -74,6 +88,8 @@ export interface EntityChanges {
   readonly learned: LearningSlide | null
   readonly droppedLearningMs: readonly number[]
   readonly reference: Reference | null
+  /** Ids of references that nothing needs any more. */
+  readonly droppedReferences: readonly string[]
 }
 
 /** What it says. */
@@ -92,11 +108,6 @@ export interface EvaluationOptions {
   readonly isSilent: boolean
 }
 
-/** Durations are skewed, and their spread follows their level: judged as logarithms. */
-function scaleOf(feature: string): Scale {
-  return feature === 'duration_ms' ? 'log' : 'identity'
-}
-
 export class Entity {
   readonly state: EntityState
   #plan: Plan
@@ -112,7 +123,10 @@ export class Entity {
     this.#plan = plan
     this.#digest = digest
     this.state = parts.state
-    this.#window = new Window(plan.windowSlides, { rowsMax: plan.windowRows, partMax: plan.slideRows })
+    this.#window = new Window(
+      { slides: plan.windowSlides, slidesMax: plan.windowSlidesMax, rowsMin: plan.windowRowsMin },
+      { rowsMax: plan.windowRows, partMax: plan.slideRows },
+    )
     for (const feature of parts.state.features) this.#follow(feature)
     for (const { vote, feature, type, state } of parts.state.votes) this.#votes.set(voteKey(vote, feature, type), state)
     for (const { summary, stats } of parts.slides) {
@@ -187,6 +201,7 @@ export class Entity {
   closeSlide(parts: readonly Pane[], options: EvaluationOptions): Evaluation {
     const { endMs } = options
     const { kind } = this.state
+    const anew = this.#beginAnew(endMs)
     this.state.paneMs = options.paneMs ?? this.state.paneMs
     const paneRows = this.#plan.paneRows(this.state.paneMs)
     const needsRows = this.#plan.needsRows(kind)
@@ -205,17 +220,24 @@ export class Entity {
     const window = this.#window.rows()
     const isWhole = endMs > this.state.firstSlideMs
     const windowSlides = (feature: string, type: FeatureType) => this.#window.filledSlides(feature, type)
-    const at = { slide, window, windowSlides, paneMs: this.state.paneMs, isWhole }
+    const windowWithout: JudgedSlide['windowWithout'] = (season, feature) => this.#window.columnWithout(season, feature)
+    const windowFromMs = this.#window.longerFromMs
+    const at = { slide, window, windowSlides, windowWithout, windowFromMs, paneMs: this.state.paneMs, isWhole }
     let isSuspicious = false
     const judged = this.#ordered.map((track) => {
-      const { verdicts, stat } = track.judge({ ...at, isSuspicious })
+      const { verdicts, stat, evidence } = track.judge({ ...at, isSuspicious })
       isSuspicious ||= verdicts.some(({ verdict }) => standsOut(verdict))
-      return { track, verdicts, stat }
+      return { track, verdicts, stat, evidence }
     })
-    const votes = judged.flatMap(({ track, verdicts }) => this.#holdVotes(track, verdicts, endMs))
-    const changes = this.#keep(summary, judged, votes)
+    const votes = this.#holdVotes(judged, endMs)
+    const settled = this.#settled(judged, votes)
+    const changes = { ...this.#keep(summary, judged, votes), droppedReferences: anew.droppedReferences }
     const measurement = this.#measure(judged, votes, options)
-    return { measurement, finding: options.isSilent ? null : this.#report(measurement), changes }
+    return {
+      measurement,
+      finding: options.isSilent ? null : this.#report(measurement, { settled, rebaselined: anew.ids }),
+      changes,
+    }
   }
 
   #follow(state: FeatureState): void {
@@ -237,19 +259,82 @@ export class Entity {
     this.#follow(state)
   }
 
-  #holdVotes(track: FeatureTrack, verdicts: readonly StandingVerdict[], evaluationMs: number): Vote[] {
-    const { feature, type } = track.state
-    return track.featurePlan.rules.map(({ rule, detectors }) => {
-      const key = voteKey(rule.vote, feature, type)
-      let state = this.#votes.get(key)
-      if (state === undefined) {
-        state = initialVote()
-        this.#votes.set(key, state)
-        this.state.votes.push({ vote: rule.vote, feature, type, state })
-      }
-      const named = verdicts.filter(({ verdict }) => detectors.has(verdict.detector))
-      return holdVote(state, rule, { feature, evaluationMs, verdicts: named })
+  /** All votes are scored first: those of one rule over many features are as many chances, and lowered for it. */
+  #holdVotes(
+    judged: readonly { track: FeatureTrack; verdicts: readonly StandingVerdict[] }[],
+    evaluationMs: number,
+  ): Vote[] {
+    const due = judged.flatMap(({ track, verdicts }) =>
+      track.featurePlan.rules.map(({ rule, detectors }) => {
+        const named = verdicts.filter(({ verdict }) => detectors.has(verdict.detector))
+        return { track, rule, verdicts: named, score: voteScore(rule, named) }
+      }),
+    )
+    const discounts = discountsOf(
+      due.map(({ rule, score }) => ({ family: rule.vote, score })),
+      this.#plan.multiplicity,
+    )
+    return due.map(({ track, rule, verdicts }, index) => {
+      const { feature, type } = track.state
+      const state = this.#voteState(rule.vote, feature, type)
+      return holdVote(state, rule, { feature, evaluationMs, verdicts, discount: discounts[index]! })
     })
+  }
+
+  #voteState(vote: string, feature: string, type: FeatureType): VoteState {
+    const key = voteKey(vote, feature, type)
+    let state = this.#votes.get(key)
+    if (state === undefined) {
+      state = initialVote()
+      this.#votes.set(key, state)
+      this.state.votes.push({ vote, feature, type, state })
+    }
+    return state
+  }
+
+  /** Features whose level has settled at this slide. */
+  #settled(
+    judged: readonly { track: FeatureTrack; verdicts: readonly StandingVerdict[]; stat: SeriesStat | null }[],
+    votes: readonly Vote[],
+  ): ReadonlySet<FeatureTrack> {
+    const drifting = new Set(votes.filter(({ status }) => status === 'drift').map(({ feature }) => feature))
+    const loud = new Set(votes.filter(isLoud).map(({ feature }) => feature))
+    const settled = judged.filter(({ track, verdicts, stat }) => {
+      const { feature } = track.state
+      return track.settles({ isDrift: drifting.has(feature), isLoud: loud.has(feature), stat, verdicts })
+    })
+    return new Set(settled.map(({ track }) => track))
+  }
+
+  /**
+   * A person takes the present level of features for the usual one: from the first slide after `atMs` that was not judged
+   * yet. Said again under the same id it changes nothing.
+   */
+  declareAnew(of: { id: string; features: readonly string[]; atMs: number }): void {
+    const before = this.state.anew ?? []
+    if (before.some(({ id }) => id === of.id)) return
+    const { id, features, atMs } = of
+    this.state.anew = [...before, { id, features, atMs, isDone: false }].slice(-ANEW_MAX)
+  }
+
+  /** What is due before the slide that ends at `endMs`. @returns ids of commands, and of references that nothing needs any more */
+  #beginAnew(endMs: number): { ids: readonly string[]; droppedReferences: readonly string[] } {
+    const due = (this.state.anew ?? []).filter(({ atMs, isDone }) => !isDone && atMs < endMs)
+    if (due.length === 0) return { ids: [], droppedReferences: [] }
+    const before = this.referenceIds
+    const named = new Set(due.flatMap(({ features }) => features))
+    const standing = this.standingVotes().filter(({ feature }) => named.has(feature))
+    this.state.retired = [...(this.state.retired ?? []), ...standing]
+    this.state.votes = this.state.votes.map((entry) => {
+      return named.has(entry.feature) ? { ...entry, state: initialVote() } : entry
+    })
+    for (const { vote, feature, type, state } of this.state.votes) this.#votes.set(voteKey(vote, feature, type), state)
+    for (const track of this.#ordered) {
+      if (named.has(track.state.feature)) track.beginAnew(endMs - this.#plan.slideMs)
+    }
+    for (const each of due) each.isDone = true
+    const kept = new Set(this.referenceIds)
+    return { ids: due.map(({ id }) => id), droppedReferences: before.filter((id) => !kept.has(id)) }
   }
 
   /** Keeps what later slides need of this one: sums for the baselines of quiet features, a slide to learn from. */
@@ -257,9 +342,9 @@ export class Entity {
     summary: SlideSummary,
     judged: readonly { track: FeatureTrack; verdicts: readonly StandingVerdict[]; stat: SeriesStat | null }[],
     votes: readonly Vote[],
-  ): EntityChanges {
+  ): Omit<EntityChanges, 'droppedReferences'> {
     const { endMs } = summary
-    const loud = new Set(votes.filter(isLoud).map((vote) => vote.feature))
+    const loud = keptOut(judged, votes)
     const stats = judged.flatMap(({ track, verdicts, stat }) => {
       const { feature, type } = track.state
       const isQuiet = !loud.has(feature) && !verdicts.some((each) => this.#isOpenAnomaly(each, endMs))
@@ -292,7 +377,9 @@ export class Entity {
     const learners = this.#ordered.flatMap((track) => track.learner ?? [])
     const dropped: number[] = []
     let learned: LearningSlide | null = null
-    if (learners.length > 0 && isQuiet && summary.count > 0) {
+    // an empty slide says nothing but that: what learns the volume has to know it
+    const says = summary.count > 0 || learners.some(({ type }) => type === 'volume')
+    if (learners.length > 0 && isQuiet && says) {
       const means = stats.flatMap((each) => ('hits' in each.stat ? [] : [{ ...each, stat: each.stat }]))
       learned = { endMs: summary.endMs, stats: means, sample: lowestRows(summary.sample, this.#plan.learningRows) }
       this.#learning.push(learned)
@@ -327,7 +414,7 @@ export class Entity {
   }
 
   #measure(
-    judged: readonly { track: FeatureTrack; verdicts: readonly StandingVerdict[] }[],
+    judged: readonly { track: FeatureTrack; verdicts: readonly StandingVerdict[]; evidence: FeatureEvidence }[],
     votes: Vote[],
     options: EvaluationOptions,
   ): Measurement {
@@ -336,14 +423,15 @@ export class Entity {
     const latest = new SlideFeatures(this.#window.latest)
     const window = new SlideFeatures(this.#window.sums())
     const panesInSlide = Math.round(this.#plan.slideMs / this.state.paneMs)
-    const features = judged.map(({ track, verdicts }): FeatureMeasurement => {
+    const features = judged.map(({ track, verdicts, evidence }): FeatureMeasurement => {
       const { feature, type, referenceId } = track.state
       return {
         feature,
         latest: latest.rollUp(feature, type, panesInSlide),
-        window: window.rollUp(feature, type, panesInSlide * this.#window.endsMs.length),
+        window: window.rollUp(feature, type, panesInSlide * this.#window.slides),
         reference: referenceId,
         verdicts: verdicts.map(({ verdict }) => verdict),
+        ...evidenceRollUp(evidence, type === 'volume' ? 'root' : scaleOf(feature)),
       }
     })
     return {
@@ -359,7 +447,10 @@ export class Entity {
   }
 
   /** A finding when a vote is not what the last one said; null when none is. */
-  #report(measurement: Measurement): Finding | null {
+  #report(
+    measurement: Measurement,
+    { settled, rebaselined }: { settled: ReadonlySet<FeatureTrack>; rebaselined: readonly string[] },
+  ): Finding | null {
     const votes: Finding['votes'] = []
     let at = 0
     for (const track of this.#ordered) {
@@ -369,7 +460,8 @@ export class Entity {
         const previous = state.reported
         const changed = isNews(previous, vote.status)
         if (!changed && !isLoud(vote)) continue
-        votes.push({ ...vote, previous, changed })
+        const isSettled = vote.status === 'drift' && settled.has(track)
+        votes.push({ ...vote, previous, changed, ...(isSettled && { settled: true }) })
         if (changed) state.reported = vote.status
       }
     }
@@ -377,7 +469,7 @@ export class Entity {
       votes.push({ ...vote, status: 'stable', score: 0, groups: [], previous, changed: true })
     }
     delete this.state.retired
-    if (!votes.some((vote) => vote.changed)) return null
+    if (rebaselined.length === 0 && !votes.some((vote) => vote.changed || vote.settled)) return null
     const named = new Set(votes.map((vote) => vote.feature))
     const { id, tenant, entity, kind, source, evaluationMs } = measurement
     return {
@@ -386,6 +478,7 @@ export class Entity {
       ...{ tenant, entity, kind, source },
       timeMs: evaluationMs,
       measurementId: id,
+      ...(rebaselined.length > 0 && { rebaselined: [...rebaselined] }),
       votes,
       evidence: measurement.features
         .filter(({ feature, verdicts }) => named.has(feature) && verdicts.length > 0)
@@ -421,6 +514,14 @@ export class Entity {
 
 const featureKey = (feature: string, type: FeatureType): string => `${type}\0${feature}`
 const voteKey = (vote: string, feature: string, type: FeatureType): string => `${vote}\0${type}\0${feature}`
+/** Features whose slide goes into no baseline: a vote over them is drift, or at warning by the usual threshold. */
+function keptOut(judged: readonly { track: FeatureTrack }[], votes: readonly Vote[]): ReadonlySet<string> {
+  const rules = judged.flatMap(({ track }) => track.featurePlan.rules.map(({ rule }) => rule))
+  const isOut = ({ status, latestScore = 0 }: Vote, index: number): boolean =>
+    status === 'drift' || latestScore >= rules[index]!.quietBelow
+  return new Set(votes.filter(isOut).map(({ feature }) => feature))
+}
+
 const isLoud = (vote: { readonly status: VerdictStatus }): boolean =>
   vote.status === 'warning' || vote.status === 'drift'
 
@@ -431,7 +532,7 @@ function isNews(previous: VerdictStatus, status: VerdictStatus): boolean {
 
 /** What a vote goes by: its rule, and the options of the detectors that it asks for this feature. */
 function ruleText({ rule, detectors }: FeaturePlan['rules'][number]): string {
-  const { vote, problem, quorum, sustain } = rule
+  const { vote, problem, quorum, sustain, threshold } = rule
   const asked = rule.detectors.filter(({ name }) => detectors.has(name)).map(({ name, config }) => [name, config])
-  return canonicalJson([vote, problem, quorum, sustain, asked])
+  return canonicalJson([vote, problem, quorum, sustain, threshold, asked])
 }

@@ -1,10 +1,14 @@
 /** The configuration, compiled once: which detectors judge which feature, which votes are held, and every bound. */
-import type { DetectConfig, VoteRule } from '../contract/configuration.ts'
+import type { DetectConfig, Sensitivity, VoteRule } from '../contract/configuration.ts'
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Problem } from '../contract/finding.ts'
 import type { EntityKind } from '../contract/pane.ts'
 import { SentinelError } from '../errors.ts'
-import { type AnyDetector, detectors, isTwoSample } from './detectors/registry.ts'
+import { type AnyDetector, detectors, isSequential, isTwoSample } from './detectors/registry.ts'
+import { isTimeZone } from './local-time.ts'
+import type { Multiplicity } from './multiplicity.ts'
+import { type SeasonPlan, seasonPeriodMs } from './season-offsets.ts'
+import { defaultThreshold, givenThreshold, sensitivityFactors, WARNING_SHARE } from './threshold.ts'
 
 /**
  * What kind of series a feature is. `volume` is the one that every entity has: how many rows came. `rows` is what an
@@ -22,6 +26,10 @@ export interface Chosen {
   readonly config: unknown
   /** The level that its verdicts show where it cannot judge yet. */
   readonly threshold: number
+  /** The score at which it alarms by itself. */
+  readonly alarmScore: number
+  /** Least size of an effect that counts for drift; 0 where it has none. */
+  readonly effectFloor: number
 }
 
 export interface Rule {
@@ -31,6 +39,22 @@ export interface Rule {
   readonly detectors: readonly Chosen[]
   readonly quorum: number
   readonly sustain: Sustain
+  /** null: it follows from the detectors that fit a feature, and from `sensitivity`. */
+  readonly givenThreshold: number | null
+  readonly sensitivity: Sensitivity
+}
+
+/** A rule as it is held over one feature. */
+export interface HeldRule extends Rule {
+  /** Score from which the vote is drift. */
+  readonly threshold: number
+  /** Score from which it is warning. */
+  readonly warningThreshold: number
+  /**
+   * Score below which a slide may go into the baseline: two thirds of the threshold that follows from the detectors, whatever
+   * the vote's own. A low threshold would else leave all but the calmest slides out, and make what is left look calmer.
+   */
+  readonly quietBelow: number
 }
 
 /** Agreement is confirmed by `count` evaluations that lie at least `spacingMs` apart, none between disagreeing. */
@@ -45,12 +69,13 @@ export interface Sustain {
 export interface FeaturePlan {
   /** In code-unit order of their names. */
   readonly detectors: readonly Chosen[]
-  readonly rules: readonly { readonly rule: Rule; readonly detectors: ReadonlySet<string> }[]
+  readonly rules: readonly { readonly rule: HeldRule; readonly detectors: ReadonlySet<string> }[]
   /** Some detector compares with a frozen reference. */
   readonly needsReference: boolean
 }
 
 export interface Plan {
+  readonly multiplicity: Multiplicity
   readonly windowMs: number
   readonly slideMs: number
   /** Slides in a window. */
@@ -63,11 +88,18 @@ export interface Plan {
   /** Quiet slides that the rolling baseline holds. */
   readonly baselineSlides: number
   readonly windowRows: number
+  /** Slides of a window's sample at most, and rows from which it is of no more than `windowSlides`. */
+  readonly windowSlidesMax: number
+  readonly windowRowsMin: number
   /** Rows of one slide's sample: twice its share of the window's. */
   readonly slideRows: number
   readonly referencePeriodMs: number
   readonly referenceSlides: number
   readonly referenceRows: number
+  /** With windows by count: rows that a reference may be learned of, however many slides they are of; else 0. */
+  readonly referenceRowsMin: number
+  /** What is taken off numbers before they are compared; null for nothing. */
+  readonly season: SeasonPlan | null
   /** Rows that one slide gives to a reference at most: twice its share. */
   readonly learningRows: number
   minRows(kind: EntityKind): number
@@ -88,10 +120,10 @@ export function compilePlan(config: DetectConfig): Plan {
   const learningSlides = Math.max(referenceSlides, Math.ceil(config.referencePeriod / slideMs))
   const chosen = chooseDetectors(config)
   const rules = {
-    service: config.votes.service.map((rule) => compileRule(rule, chosen, config)),
-    model: config.votes.model.map((rule) => compileRule(rule, chosen, config)),
-    metric: config.votes.metric.map((rule) => compileRule(rule, chosen, config)),
-    text: config.votes.text.map((rule) => compileRule(rule, chosen, config)),
+    service: config.votes.service.map((rule) => compileRule(rule, { kind: 'service', chosen, config })),
+    model: config.votes.model.map((rule) => compileRule(rule, { kind: 'model', chosen, config })),
+    metric: config.votes.metric.map((rule) => compileRule(rule, { kind: 'metric', chosen, config })),
+    text: config.votes.text.map((rule) => compileRule(rule, { kind: 'text', chosen, config })),
   }
   const byTenant = new Map(Object.entries(config.maxEntitiesByTenant))
   const featurePlans = new Map<string, FeaturePlan>()
@@ -101,6 +133,7 @@ export function compilePlan(config: DetectConfig): Plan {
     ),
   )
   return {
+    multiplicity: config.multiplicity,
     windowMs,
     slideMs,
     windowSlides,
@@ -109,10 +142,14 @@ export function compilePlan(config: DetectConfig): Plan {
     entitiesMax: (tenant) => byTenant.get(tenant) ?? config.maxEntities,
     baselineSlides: Math.max(1, Math.round(config.baseline / slideMs)),
     windowRows: config.windowRows,
+    windowSlidesMax: config.windowMinRows > 0 ? Math.floor(config.windowLongest / slideMs) : windowSlides,
+    windowRowsMin: config.windowMinRows,
     slideRows: Math.ceil((2 * config.windowRows) / windowSlides),
     referencePeriodMs: config.referencePeriod,
     referenceSlides,
     referenceRows: config.referenceRows,
+    referenceRowsMin: Math.min(config.referenceRows, config.referenceWindows * config.windowMinRows),
+    season: seasonOf(config),
     learningRows: Math.ceil((2 * config.referenceRows) / learningSlides),
     minRows: (kind) => (kind === 'metric' ? 1 : config.minPaneRows),
     paneRows: (paneMs) => Math.ceil(Math.max(0.05, (2 * paneMs) / windowMs) * config.windowRows),
@@ -129,6 +166,17 @@ export function compilePlan(config: DetectConfig): Plan {
   }
 }
 
+function seasonOf({
+  referenceSeason: kind,
+  referenceTimeZone: timeZone,
+  referencePeriod,
+}: DetectConfig): SeasonPlan | null {
+  if (kind === 'none') return null
+  if (!isTimeZone(timeZone)) throw invalid(`detect.referenceTimeZone: ${timeZone} is no IANA time zone`)
+  if (referencePeriod >= seasonPeriodMs[kind]) return { kind, timeZone }
+  throw invalid(`detect.referenceSeason ${kind} needs a detect.referencePeriod of ${seasonPeriodMs[kind]} ms at least`)
+}
+
 const invalid = (message: string): SentinelError => new SentinelError('CONFIGURATION_INVALID', message)
 
 function chooseDetectors(config: DetectConfig): ReadonlyMap<string, Chosen> {
@@ -143,25 +191,42 @@ function chooseDetectors(config: DetectConfig): ReadonlyMap<string, Chosen> {
       const [issue] = parsed.error.issues
       throw invalid(`detect.detectors.${name}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`)
     }
-    const { driftScore } = parsed.data as { driftScore?: unknown }
-    const threshold = typeof driftScore === 'number' ? driftScore : 0
-    chosen.set(name, { name, detector, config: parsed.data, threshold })
+    chosen.set(name, choose(name, detector, parsed.data))
   }
   return chosen
 }
 
-function compileRule(rule: VoteRule, chosen: ReadonlyMap<string, Chosen>, config: DetectConfig): Rule {
+/** Of all series detectors only range novelty has no such option: its alarms are placed among those of the others. */
+const ALARM_SCORE_DEFAULT = 6
+
+function choose(name: string, detector: AnyDetector, config: unknown): Chosen {
+  const { driftScore, minEffect = 0, driftEffect = minEffect } = config as Readonly<Record<string, number | undefined>>
+  const alarmScore = isSequential(detector) ? detector.alarmScore(config) : (driftScore ?? ALARM_SCORE_DEFAULT)
+  // a running statistic that asks for an effect asks for it when it alarms
+  const effectFloor = isSequential(detector) ? 0 : driftEffect
+  return { name, detector, config, threshold: driftScore ?? 0, alarmScore, effectFloor }
+}
+
+function compileRule(
+  rule: VoteRule,
+  { kind, chosen, config }: { kind: EntityKind; chosen: ReadonlyMap<string, Chosen>; config: DetectConfig },
+): Rule {
   const { vote, problem, features, quorum, sustain } = rule
   const named = rule.detectors.map((name) => {
     const detector = chosen.get(name)
     if (detector === undefined) throw invalid(`detect.votes: vote ${vote} names ${name}, and there is no such detector`)
     return detector
   })
-  return { vote, problem, features, detectors: named, quorum, sustain: compileSustain(sustain, config) }
+  return {
+    ...{ vote, problem, features, detectors: named, quorum },
+    sustain: compileSustain(sustain, config),
+    givenThreshold: givenThreshold(kind, rule, config),
+    sensitivity: rule.sensitivity ?? config.sensitivity,
+  }
 }
 
 /** Unbroken for a duration is agreement at two evaluations that lie so far apart. */
-function compileSustain(sustain: VoteRule['sustain'], config: DetectConfig): Sustain {
+export function compileSustain(sustain: VoteRule['sustain'], config: DetectConfig): Sustain {
   if ('evaluations' in sustain) {
     return { count: sustain.evaluations, spacingMs: config.window / 2, gapMsMax: config.window }
   }
@@ -174,13 +239,17 @@ function compileSustain(sustain: VoteRule['sustain'], config: DetectConfig): Sus
 
 function planFeature(rules: readonly Rule[], feature: string, type: FeatureType): FeaturePlan {
   const used = new Map<string, Chosen>()
-  const held: { rule: Rule; detectors: ReadonlySet<string> }[] = []
+  const held: { rule: HeldRule; detectors: ReadonlySet<string> }[] = []
   for (const rule of rules) {
     if (!isHeldOver(rule, feature, type)) continue
     const fitting = rule.detectors.filter(({ detector }) => fits(detector, type))
     if (fitting.length === 0) continue
-    for (const each of fitting) used.set(each.name, each)
-    held.push({ rule, detectors: new Set(fitting.map((each) => each.name)) })
+    const usual = usualThreshold(rule, fitting)
+    const threshold = rule.givenThreshold ?? sensitivityFactors[rule.sensitivity] * usual
+    for (const each of fitting) used.set(each.name, reaching(threshold, used.get(each.name) ?? each))
+    const names = new Set(fitting.map((each) => each.name))
+    const thresholds = { threshold, warningThreshold: WARNING_SHARE * threshold, quietBelow: WARNING_SHARE * usual }
+    held.push({ rule: { ...rule, ...thresholds }, detectors: names })
   }
   const inOrder = [...used.values()].sort((a, b) => compareCodeUnits(a.name, b.name))
   return {
@@ -188,6 +257,18 @@ function planFeature(rules: readonly Rule[], feature: string, type: FeatureType)
     rules: held,
     needsReference: inOrder.some(({ detector }) => isTwoSample(detector) || detector.input === 'values'),
   }
+}
+
+function usualThreshold(rule: Rule, fitting: readonly Chosen[]): number {
+  const voices = fitting.map(({ detector, alarmScore }) => ({ group: detector.group, alarmScore }))
+  return defaultThreshold(voices, rule.quorum)
+}
+
+/** A running statistic begins anew at its alarm: not before it has reached the thresholds that it votes for. */
+function reaching(threshold: number, chosen: Chosen): Chosen {
+  const { detector, config, alarmScore } = chosen
+  if (!isSequential(detector) || alarmScore >= threshold) return chosen
+  return { ...chosen, config: detector.alarmingAt(threshold, config), alarmScore: threshold }
 }
 
 function isHeldOver(rule: Rule, feature: string, type: FeatureType): boolean {

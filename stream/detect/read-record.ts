@@ -9,6 +9,10 @@ import { type Pane, type PanesRecord, panesRecord } from '../contract/pane.ts'
 import { timeMs } from '../contract/primitives.ts'
 import type { LogRecord } from '../contract/stage.ts'
 import { partitionOfKey } from '../contract/topics.ts'
+import { isWrittenBy } from '../contract/written-by.ts'
+
+/** What stands in the place of a source in the lineage of what was written for a command. */
+const COMMANDS = 'commands'
 
 /** Indexes of buckets have 17 bits. */
 const BUCKETS = 2 ** 17
@@ -54,6 +58,11 @@ export function readPanesRecord(
     case 'incarnation':
     case 'configuration-switch':
       return body
+    case 're-baseline':
+      if (!isWrittenBy(record.headers['sentinel_lineage'], COMMANDS, body.partition)) {
+        return { refused: 'a re-baseline that no command was read for' }
+      }
+      return body
     default: {
       const { source, partition } = body
       if (!isWrittenBy(record.headers['sentinel_lineage'], source, partition)) {
@@ -65,12 +74,6 @@ export function readPanesRecord(
       return { refused: 'a pane of an entity that belongs into another partition' }
     }
   }
-}
-
-/** Lineage: `ingest/<source>/<partition>:<input offset>:<n>:<incarnation>`. */
-function isWrittenBy(lineage: string | undefined, source: string, partition: number): boolean {
-  const writer = `ingest/${source}/${partition}:`
-  return lineage?.startsWith(writer) === true && /^\d+:\d+:[0-9a-f]*$/.test(lineage.slice(writer.length))
 }
 
 const isMembers = (value: unknown): value is Members => typeof value === 'object' && value !== null

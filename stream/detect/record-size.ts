@@ -6,6 +6,7 @@
 import { canonicalJson } from '../contract/encoding.ts'
 import type { FeatureMeasurement, Finding, Measurement, RollUp, Vote } from '../contract/finding.ts'
 import { idOf } from '../contract/id.ts'
+import type { LearnedReference, ReferenceFeature } from '../contract/reference.ts'
 import { statusRank, type Verdict } from '../contract/verdict.ts'
 
 /** Bytes of an encoded record: a broker takes 1 MiB by default, with headers and the batch's own bytes. */
@@ -13,7 +14,7 @@ export const RECORD_BYTES_MAX = 900_000
 
 /** What JSON makes of a code unit at most (`\u0001`), and rounded up of what has no text of others: a head, a vote, … */
 const BYTES_A_UNIT = 6
-const BYTES = { head: 6_000, vote: 600, verdict: 400, rollUp: 500, category: 30 }
+const BYTES = { head: 6_000, vote: 700, verdict: 500, rollUp: 500, category: 30, evidence: 900, bins: 1_600 }
 
 /**
  * The records of an evaluation: one, or several with the part that each is.
@@ -56,7 +57,11 @@ export function findingParts(finding: Finding, bytesMax = RECORD_BYTES_MAX): rea
   }))
   const groups = pack(units, { headOf: { ...finding, votes: [], evidence: [] }, bytesMax })
   if (groups.length === 1) return [finding]
-  const telling = groups.filter((group) => group.some((unit) => unit.votes.some(({ changed }) => changed)))
+  // one that only says what began anew has no votes
+  if (groups.length === 0) return [finding]
+  const telling = groups.filter((group) =>
+    group.some((unit) => unit.votes.some(({ changed, settled }) => changed || settled)),
+  )
   return telling.map((group, index): Finding => {
     const own = { votes: group.flatMap((unit) => unit.votes), evidence: group.flatMap((unit) => unit.evidence) }
     if (telling.length === 1) return { ...finding, ...own }
@@ -64,7 +69,22 @@ export function findingParts(finding: Finding, bytesMax = RECORD_BYTES_MAX): rea
   })
 }
 
-function partId({ type, id }: Measurement | Finding, index: number): string {
+/**
+ * The records of a learned reference, before any measurement that names it.
+ *
+ * @param bytesMax smaller only in tests
+ */
+export function referenceParts(reference: LearnedReference, bytesMax = RECORD_BYTES_MAX): readonly LearnedReference[] {
+  const { features } = reference
+  if (BYTES.head + sum(features, referenceBytes) <= bytesMax) return [reference]
+  const groups = pack(features, { headOf: { ...reference, features: [] }, bytesMax })
+  if (groups.length === 1) return [reference]
+  return groups.map((group, index) => {
+    return { ...reference, features: group, id: partId(reference, index), part: { index, count: groups.length } }
+  })
+}
+
+function partId({ type, id }: Measurement | Finding | LearnedReference, index: number): string {
   return index === 0 ? id : idOf(`${type}-part`, id, index)
 }
 
@@ -95,7 +115,13 @@ function worst(votes: readonly Vote[]): number {
 }
 
 function featureBytes({ feature, latest, window, verdicts }: FeatureMeasurement): number {
-  return BYTES_A_UNIT * feature.length + rollUpBytes(latest) + rollUpBytes(window) + sum(verdicts, verdictBytes) + 200
+  const rollUps = rollUpBytes(latest) + rollUpBytes(window)
+  return BYTES_A_UNIT * feature.length + rollUps + sum(verdicts, verdictBytes) + BYTES.evidence
+}
+
+function referenceBytes({ feature, bins }: ReferenceFeature): number {
+  const categories = bins?.kind === 'categorical' ? bins.categories : []
+  return BYTES_A_UNIT * feature.length + BYTES.bins + sum(categories, (name) => BYTES_A_UNIT * name.length)
 }
 
 function voteBytes({ vote, feature }: Vote): number {

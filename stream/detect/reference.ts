@@ -9,10 +9,20 @@
  */
 import { idOf } from '../contract/id.ts'
 import type { MomentStat } from './baseline.ts'
-import { autocorrelation, momentBaseline } from './baseline.ts'
-import { categoricalDependence, type Dependence, kishSize, numericDependence, strongest } from './effective-size.ts'
+import {
+  categoricalDependence,
+  type Dependence,
+  kishSize,
+  numericDependence,
+  rankDependence,
+  strongest,
+} from './effective-size.ts'
+import { scaleOf } from './feature-scale.ts'
 import type { FeatureType, Plan } from './plan.ts'
-import { categoricalColumn, FeatureSample, mergeStrata, numericColumn, type Rows } from './sample.ts'
+import { type ReferenceShape, shapeOf } from './reference-shape.ts'
+import { FeatureSample, mergeStrata, numericColumn, type Rows } from './sample.ts'
+import { columnWithout, learnSeason, type SeasonOffsets, statsWithout, widened } from './season-offsets.ts'
+import { learnStandard, type Standard } from './standard.ts'
 
 /** A quiet slide that a reference may be learned from: immutable. */
 export interface LearningSlide {
@@ -20,14 +30,6 @@ export interface LearningSlide {
   /** Numeric series (and volume) that had values. */
   readonly stats: readonly { readonly feature: string; readonly type: FeatureType; readonly stat: MomentStat }[]
   readonly sample: Rows
-}
-
-/** Mean and standard deviation of judged values over the reference. */
-export interface Standard {
-  readonly mean: number
-  readonly sd: number
-  /** Autocorrelation of neighbouring values, [0, 0.95]; absent in references of before it was kept, which is 0. */
-  readonly autocorrelation?: number
 }
 
 /** What is frozen for one feature. */
@@ -40,6 +42,10 @@ export interface FeatureReference {
   readonly standard: Standard | null
   /** How rows of a window depend on one another; null where they do not. */
   readonly dependence: Dependence | null
+  /** What was taken off its rows, and is taken off a window's; absent where nothing was. */
+  readonly season?: SeasonOffsets
+  /** What is told of it; absent in references of before it was kept. */
+  readonly shape?: ReferenceShape
 }
 
 /** A learned reference, of all features that became ready at one slide. */
@@ -56,20 +62,23 @@ export interface Reference {
 export interface Learner {
   readonly feature: string
   readonly type: FeatureType
+  /** Slides that end at or before it are none of it. */
+  readonly anewMs: number
   freeze(sample: FeatureSample): Record<string, unknown>
 }
 
-/** Values that mean and sd of a series rest on at least. */
-const STANDARD_VALUES_MIN = 30
 /** A slide is an outlier when a feature's mean lies this many (normal-consistent) MADs from the median of slides… */
 const TRIM_MADS = 6
 /** …unless so large a share of slides is: then the feature is like that (two levels, heavy tails), and none is left out. */
 const TRIMMED_SHARE_MAX = 0.1
 const MAD_TO_SD = 1.4826
 
-/** Slides kept while learning, at most: twice what a dense series needs. A sparser one never gets a reference. */
+/**
+ * Slides kept while learning, at most: twice what a dense series needs, or, with windows by count, one of a row a slide. A
+ * sparser one never gets a reference.
+ */
 export function learningSlidesMax(plan: Plan): number {
-  return 2 * Math.max(plan.referenceSlides, Math.ceil(plan.referencePeriodMs / plan.slideMs))
+  return 2 * Math.max(plan.referenceSlides, Math.ceil(plan.referencePeriodMs / plan.slideMs), plan.referenceRowsMin)
 }
 
 function holds(slide: LearningSlide, learner: Learner): boolean {
@@ -80,10 +89,18 @@ function holds(slide: LearningSlide, learner: Learner): boolean {
   return slide.stats.some(({ feature, type }) => feature === learner.feature && type === learner.type)
 }
 
-/** Whether a feature's reference can be frozen of these slides at the end of the last one. O(slides). */
+/**
+ * Whether a feature's reference can be frozen of these slides at the end of the last one: of enough slides, or, with
+ * windows by count, of enough rows. O(slides), with windows by count O(rows).
+ */
 export function isReady(slides: readonly LearningSlide[], learner: Learner, plan: Plan): boolean {
-  const held = slides.filter((slide) => holds(slide, learner))
-  if (held.length < plan.referenceSlides) return false
+  const ofRows = plan.referenceRowsMin > 0
+  const held = slides.filter((slide) => holds(slide, learner) || (ofRows && rowsIn(slide.sample, learner) > 0))
+  if (held.length === 0) return false
+  if (held.length < plan.referenceSlides) {
+    const rows = held.reduce((sum, { sample }) => sum + rowsIn(sample, learner), 0)
+    if (!ofRows || rows < plan.referenceRowsMin) return false
+  }
   return slides.at(-1)!.endMs - held[0]!.endMs + plan.slideMs >= plan.referencePeriodMs
 }
 
@@ -100,8 +117,9 @@ export function learnReference(
   lineage: readonly string[],
 ): Reference | null {
   const ready = learners.flatMap((learner) => {
-    if (!isReady(slides, learner, plan)) return []
-    const kept = withoutOutliers(slides, learner)
+    const own = slides[0]!.endMs > learner.anewMs ? slides : slides.filter(({ endMs }) => endMs > learner.anewMs)
+    if (!isReady(own, learner, plan)) return []
+    const kept = withoutOutliers(own, learner)
     return isReady(kept, learner, plan) ? [{ learner, kept }] : []
   })
   if (ready.length === 0) return null
@@ -116,20 +134,50 @@ export function learnReference(
   const features = ready.map(({ learner, kept }) => {
     const rows = kept === slides ? sample : sampleOf(kept)
     const { feature, type } = learner
-    const dependence = dependenceOf(kept, learner)
-    const keptSlides = kishSize(kept.map(({ sample }) => rowsIn(sample, feature, type)))
-    const frozen = learner.freeze(new FeatureSample(rows, feature, { dependence, slides: keptSlides }))
-    return { feature, type, frozen, standard: standardOf(kept, learner), dependence }
+    const season = seasonOf(kept, learner, plan)
+    const dependence = season === null ? dependenceOf(kept, learner) : dependenceWithout(season, kept, learner)
+    const keptSlides = kishSize(kept.map(({ sample }) => rowsIn(sample, learner)))
+    const limits = { rowsMax: plan.referenceRows, partMax: plan.learningRows }
+    const values = season === null ? undefined : () => columnWithout(season, feature, { slides: kept, limits })
+    const offsetShare = season === null ? 0 : 1 / season.units
+    const column = new FeatureSample(rows, feature, { dependence, slides: keptSlides, values, offsetShare })
+    const frozen = learner.freeze(column)
+    const standard = learnStandard(statsOf(kept, learner), plan.slideMs)
+    const taken = season === null ? {} : { season }
+    const shape = shapeOf(column, type, { slides: kept.length, fromMs: kept[0]!.endMs - plan.slideMs })
+    return { feature, type, frozen, standard, dependence, ...taken, shape }
   })
   const names = features.map(({ feature, type }) => `${type}/${feature}`)
   return { id: idOf('reference', ...lineage, fromMs, toMs, ...names), fromMs, toMs, sample, features }
+}
+
+/** Of numbers alone: of categories and of whole rows a cycle stays in, and counts as dependence. */
+function seasonOf(slides: readonly LearningSlide[], { feature, type }: Learner, plan: Plan): SeasonOffsets | null {
+  if (plan.season === null || type !== 'numeric') return null
+  return learnSeason(statsOf(slides, { feature, type }), { ...plan.season, scale: scaleOf(feature) })
+}
+
+function dependenceWithout(
+  season: SeasonOffsets,
+  slides: readonly LearningSlide[],
+  { feature, type }: Learner,
+): Dependence | null {
+  const everyRow = { rowsMax: Number.POSITIVE_INFINITY, partMax: Number.POSITIVE_INFINITY }
+  const columns = slides.map((slide) => columnWithout(season, feature, { slides: [slide], limits: everyRow }))
+  return widened(
+    strongest([numericDependence(statsWithout(season, statsOf(slides, { feature, type }))), rankDependence(columns)]),
+    season,
+  )
 }
 
 /** Of rows that are judged together it is that of the column that depends most. */
 function dependenceOf(slides: readonly LearningSlide[], { feature, type }: Learner): Dependence | null {
   switch (type) {
     case 'numeric':
-      return numericDependence(statsOf(slides, { feature, type }))
+      return strongest([
+        numericDependence(statsOf(slides, { feature, type })),
+        rankDependence(slides.map(({ sample }) => numericColumn(sample, feature))),
+      ])
     case 'categorical':
       return categoricalDependence(slides.map(({ sample }) => new FeatureSample(sample, feature).categorical().counts))
     case 'rows': {
@@ -145,26 +193,19 @@ function dependenceOf(slides: readonly LearningSlide[], { feature, type }: Learn
 }
 
 /** Rows of a sample that hold a value of the feature. */
-function rowsIn(sample: Rows, feature: string, type: FeatureType): number {
-  if (type === 'numeric') return numericColumn(sample, feature).length
-  if (type !== 'categorical') return sample.rows.length
-  let rows = 0
-  for (const count of categoricalColumn(sample, feature).values()) rows += count
-  return rows
+function rowsIn({ numeric, categorical, rows }: Rows, { feature, type }: Pick<Learner, 'feature' | 'type'>): number {
+  if (type !== 'numeric' && type !== 'categorical') return rows.length
+  const names = type === 'numeric' ? numeric : categorical
+  const at = names.indexOf(feature)
+  if (at < 0) return 0
+  const column = 1 + at + (type === 'numeric' ? 0 : numeric.length)
+  return rows.reduce((count, row) => count + (row[column] === null ? 0 : 1), 0)
 }
 
 function statsOf(slides: readonly LearningSlide[], of: Pick<Learner, 'feature' | 'type'>): MomentStat[] {
   return slides.flatMap(({ stats }) =>
     stats.filter(({ feature, type }) => feature === of.feature && type === of.type).map(({ stat }) => stat),
   )
-}
-
-function standardOf(slides: readonly LearningSlide[], learner: Learner): Standard | null {
-  const stats = statsOf(slides, learner)
-  const { panes, mean, betweenM2 } = momentBaseline(stats)
-  if (panes < STANDARD_VALUES_MIN) return null
-  const sd = Math.sqrt(betweenM2 / (panes - 1))
-  return { mean, sd, autocorrelation: Math.max(0, Math.min(AUTOCORRELATION_MAX, autocorrelation(stats))) }
 }
 
 /**
@@ -194,32 +235,4 @@ function median(values: number[]): number {
   const sorted = values.sort((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
-}
-
-/** Clip of standardised values: one wild value does not decide a running statistic. */
-const CLIP = 6
-/**
- * Beyond it a series is taken for one of .95: what whitening leaves of a shift is (1 - φ) / sqrt(1 - φ²), which is a sixth
- * there. A negative one is left alone: it makes alarms rarer, not more frequent.
- */
-const AUTOCORRELATION_MAX = 0.95
-/** A constant reference has an sd of 0: less than this share of its mean is never a standard deviation. */
-const RELATIVE_SD_MIN = 1e-4
-
-/** A judged value in standard deviations of the reference's, within ±6. */
-export function standardise(mean: number, standard: Standard): number {
-  const difference = mean - standard.mean
-  if (difference === 0) return 0
-  const sd = Math.max(standard.sd, RELATIVE_SD_MIN * Math.abs(standard.mean))
-  return Math.max(-CLIP, Math.min(CLIP, difference / sd))
-}
-
-/**
- * A standardised value without what the one before it foretold, within ±6: the innovation of an AR(1), of variance 1.
- *
- * @param before the standardised value before it; null for the first
- */
-export function whiten(value: number, before: number | null, { autocorrelation: phi = 0 }: Standard): number {
-  if (before === null || phi === 0) return value
-  return Math.max(-CLIP, Math.min(CLIP, (value - phi * before) / Math.sqrt(1 - phi * phi)))
 }

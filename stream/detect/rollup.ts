@@ -1,8 +1,9 @@
 /** Summaries of slides and windows, for people and charts. */
-import type { RollUp } from '../contract/finding.ts'
+import type { BaselineRollUp, FeatureMeasurement, RollUp } from '../contract/finding.ts'
 import { quantile } from '../contract/histogram.ts'
 import { sampleVariance } from '../contract/moments.ts'
 import type { CategoricalFeature, NumericFeature, RateFeature } from '../contract/pane.ts'
+import type { FeatureEvidence } from './feature.ts'
 import type { SlideSummary } from './merge.ts'
 import type { FeatureType } from './plan.ts'
 
@@ -54,6 +55,35 @@ function categoricalRollUp(feature: CategoricalFeature | undefined): RollUp {
 
 function rateRollUp(feature: RateFeature | undefined): RollUp {
   return { kind: 'rate', hits: feature?.hits ?? 0, trials: feature?.trials ?? 0 }
+}
+
+/** What verdicts rest on, for a measurement: sizes to a tenth of a row, which is enough to say. */
+export function evidenceRollUp(
+  { sample, bins, rates, moments }: FeatureEvidence,
+  scale: Extract<BaselineRollUp, { kind: 'values' }>['scale'],
+): Pick<FeatureMeasurement, 'sample' | 'bins' | 'baseline'> {
+  const baseline = rates !== undefined ? rateBaselineRollUp(rates) : moments && momentBaselineRollUp(moments, scale)
+  const sizes = sample && {
+    rows: sample.rows,
+    effectiveRows: tenths(sample.effectiveRows),
+    slides: tenths(sample.slides),
+    ...(sample.fromMs !== undefined && { fromMs: sample.fromMs }),
+  }
+  return { ...(sizes && { sample: sizes }), ...(bins && { bins }), ...(baseline && { baseline }) }
+}
+
+const tenths = (value: number): number => Math.round(value * 10) / 10
+
+function rateBaselineRollUp({ hits, trials, overDispersion }: NonNullable<FeatureEvidence['rates']>): BaselineRollUp {
+  return { kind: 'rate', hits, trials, ...(overDispersion !== undefined && { overDispersion }) }
+}
+
+function momentBaselineRollUp(
+  { panes, mean, betweenM2 }: NonNullable<FeatureEvidence['moments']>,
+  scale: Extract<BaselineRollUp, { kind: 'values' }>['scale'],
+): BaselineRollUp {
+  const standardDeviation = panes > 1 ? Math.sqrt(betweenM2 / (panes - 1)) : 0
+  return { kind: 'values', count: panes, mean, standardDeviation, scale }
 }
 
 /** Features of a slide or window by name. */

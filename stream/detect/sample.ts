@@ -79,6 +79,18 @@ export function mergeStrata(parts: readonly Rows[], limits: { rowsMax: number; p
   return { numeric, categorical, rows }
 }
 
+/** Of one part the rows that {@link mergeStrata} takes of it. */
+export type LimitedRows = Pick<Rows, 'numeric' | 'rows'>
+
+/** The rows that {@link mergeStrata} would merge, part by part. Of rows of one hash it may take more than `rowsMax`. */
+export function limitedRows(parts: readonly Rows[], limits: { rowsMax: number; partMax: number }): LimitedRows[] {
+  const cut = parts.map(({ numeric, rows }) => ({ numeric, rows: rows.slice(0, limits.partMax) }))
+  const hashes = cut.flatMap(({ rows }) => rows.map(hashOf)).sort((a, b) => a - b)
+  const last = hashes[limits.rowsMax - 1]
+  if (last === undefined) return cut
+  return cut.map(({ numeric, rows }) => ({ numeric, rows: rows.filter((row) => hashOf(row) <= last) }))
+}
+
 /** The rows that hash lowest. */
 export function lowestRows(sample: Rows, rowsMax: number): Rows {
   return sample.rows.length <= rowsMax ? sample : { ...sample, rows: sample.rows.slice(0, rowsMax) }
@@ -140,6 +152,10 @@ function joinedRows(sample: Rows, columns: readonly string[]): Omit<RowsSample, 
 export interface SampledSlides {
   readonly dependence: Dependence | null
   readonly slides: number
+  /** Numbers of the column, ascending, where they are not as the rows have them: what is usual at their hour is off. */
+  readonly values?: (() => Float64Array) | undefined
+  /** What was taken off them rests on so many times as many rows: 0 where nothing was. */
+  readonly offsetShare?: number
 }
 
 /** One column of a sample as detectors take it: made when the first of them asks, sorted once for all of them. */
@@ -157,12 +173,13 @@ export class FeatureSample {
   }
 
   #effectiveSize(rows: number): number {
-    return effectiveSize(this.#of.dependence, { rows, slides: this.#of.slides })
+    const { dependence, slides, offsetShare = 0 } = this.#of
+    return effectiveSize(dependence, { rows, slides }) / (1 + offsetShare)
   }
 
   numeric(): NumericSample {
     if (this.#numeric === null) {
-      const values = numericColumn(this.#rows, this.#feature)
+      const values = this.#of.values?.() ?? numericColumn(this.#rows, this.#feature)
       this.#numeric = { values, effectiveSize: this.#effectiveSize(values.length) }
     }
     return this.#numeric

@@ -1,8 +1,9 @@
 /** Entities and unfinished panes of one scope of completeness, and which slide is closed next. */
+
+import type { Scope } from '../contract/completeness.ts'
 import { compareCodeUnits } from '../contract/encoding.ts'
 import type { Pane } from '../contract/pane.ts'
 import { invariant } from '../errors.ts'
-import type { Scope } from './completeness.ts'
 import type { Entity, EntityName } from './entity.ts'
 
 /** An entity that threw: nothing of it is judged any more. Plain JSON. */

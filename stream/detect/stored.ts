@@ -8,10 +8,11 @@
  *     learn/<e>/<endMs>        a slide that a reference may be learned from, written once
  *     reference/<e>/<id>       a reference, written once
  */
+
+import type { Scope } from '../contract/completeness.ts'
 import { decodeJson } from '../contract/encoding.ts'
 import type { Pane } from '../contract/pane.ts'
 import { invariant } from '../errors.ts'
-import type { Scope } from './completeness.ts'
 import type { FrontierPart } from './detect.ts'
 import type { EntityParts, EntityState, SlideRecord } from './entity.ts'
 import type { LearningSlide, Reference } from './reference.ts'

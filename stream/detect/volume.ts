@@ -9,6 +9,7 @@
 import type { Verdict } from '../contract/verdict.ts'
 import type { MomentStat } from './baseline.ts'
 import type { MomentBaseline } from './detectors/detector.ts'
+import { because } from './evidence.ts'
 import { insufficient } from './score.ts'
 import type { MomentValue } from './series.ts'
 
@@ -46,18 +47,18 @@ export function volumeStat(value: MomentValue): MomentStat {
 
 /**
  * A verdict over volume, after what only volume knows: it abstains where the usual gap between rows is not shorter than
- * a pane, and it is stable while the count lies between half and twice the baseline's.
+ * a pane, and it is stable while the count lies between half and twice the usual one.
+ *
+ * @param of.level what was judged, on the scale
+ * @param of.usual level that it was compared with
  */
-export function heldToFloor(
-  verdict: Verdict,
-  of: { value: MomentValue; baseline: MomentBaseline; panesInSlide: number },
-): Verdict {
+export function heldToFloor(verdict: Verdict, of: { level: number; usual: number; panesInSlide: number }): Verdict {
   if (verdict.status === 'insufficient') return verdict
-  const expected = rowsAt(of.baseline.mean)
-  if (expected <= of.panesInSlide) return insufficient(verdict)
-  const ratio = rowsAt(of.value.mean) / expected
+  const expected = rowsAt(of.usual)
+  if (expected <= of.panesInSlide) return because(insufficient(verdict), 'too-sparse')
+  const ratio = rowsAt(of.level) / expected
   const isWithin = ratio > 1 / FLOOR_RATIO && ratio < FLOOR_RATIO
-  return isWithin ? { ...verdict, status: 'stable' } : verdict
+  return isWithin ? { ...verdict, status: 'stable', held: true } : verdict
 }
 
 /** Level of a single pane in the baseline: what the panes of {@link volumeValue} are compared with. */

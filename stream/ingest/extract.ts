@@ -14,6 +14,7 @@
  * a hash of what it was, and so does the name of an entity that reads like that of a rest, `(other)`.
  */
 import { hashText } from '../contract/hash.ts'
+import type { Outcome } from '../contract/outcome.ts'
 import { type EntityKind, entityKind, restOf } from '../contract/pane.ts'
 import type {
   MetricObservation,
@@ -42,7 +43,12 @@ export interface Row {
   /** Rates that this row is a trial of; bit i of `hits` says that it was a hit of `rates[i]`. */
   readonly rates: readonly string[]
   readonly hits: number
+  /** What it says to those who join predictions with labels; only where that is asked for. */
+  readonly outcome?: RowOutcome
 }
+
+/** The part of an outcome that the event itself tells. Names are cleaned. */
+export type RowOutcome = Pick<Outcome, 'kind' | 'predictionId' | 'model' | 'version' | 'segment' | 'class' | 'score'>
 
 const control = /[\0\uD800-\uDFFF]/
 const unwanted = /\0|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g
@@ -131,9 +137,14 @@ export class Extractor {
   readonly #textEntity: string
   readonly #sourceEntity: string
   readonly #serviceEntities = new Map<string, string>()
+  readonly #isJoined: boolean
 
-  /** @param source logical name of the source: the entity of its text lines, and of logs that name no service */
-  constructor(source: string) {
+  /**
+   * @param source   logical name of the source: the entity of its text lines, and of logs that name no service
+   * @param isJoined whether rows say what joins predictions with labels
+   */
+  constructor(source: string, isJoined = false) {
+    this.#isJoined = isJoined
     this.#textEntity = cleanEntity(`text:${source}`)
     this.#sourceEntity = cleanEntity(`service:${source}`)
   }
@@ -145,7 +156,7 @@ export class Extractor {
       case 'metric':
         return metricRow(observation)
       case 'model':
-        return modelRow(observation)
+        return this.#isJoined ? withOutcome(modelRow(observation), observation) : modelRow(observation)
       case 'text':
         return this.#text(observation)
     }
@@ -231,4 +242,27 @@ function modelRow(event: ModelObservation): Row {
     rates: NO_NAMES,
     hits: 0,
   }
+}
+
+function withOutcome(row: Row, event: ModelObservation): Row {
+  if (event.outcome === undefined) return row
+  const { kind, predictionId } = event.outcome
+  return {
+    ...row,
+    outcome: {
+      kind,
+      predictionId: cleanName(predictionId),
+      model: cleanName(event.model),
+      version: cleanName(event.version),
+      segment: event.segment === undefined ? null : cleanName(event.segment),
+      class: classOf(kind === 'label' ? event.featureValues[0] : event.prediction),
+      score: typeof event.score === 'number' ? boundedNumber(event.score) : null,
+    },
+  }
+}
+
+/** A text, or a whole number as its text: a label event may write the class as one, and the prediction as the other. */
+function classOf(value: Scalar | undefined): string | null {
+  if (typeof value === 'number') return Number.isInteger(value) ? cleanName(String(value + 0)) : null
+  return typeof value === 'string' ? cleanName(value) : null
 }

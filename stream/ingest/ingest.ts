@@ -72,6 +72,8 @@ export interface IngestOptions {
   readonly committed: CommitPoint | null
   /** First offset that the log still holds; absent where it is not above the committed one. */
   readonly lowOffset?: number
+  /** Whether its predictions and labels are joined: they go to `outcomes` then, as soon as they are folded. */
+  readonly isJoined?: boolean
 }
 
 /**
@@ -109,19 +111,22 @@ class PartitionTask implements IngestTask {
   #heartbeatMs: number | null = null
   /** Dead letters of the step at hand. */
   #letters: Emission[] = []
+  /** Predictions and labels of the step at hand. */
+  #outcomes: Emission[] = []
   /** Where the scanned row at hand comes from: filled anew for each. */
   readonly #origin = { offset: 0, hash: 0, clockBeforeMs: 0 }
   /** A step whose output has not all been taken: nothing may be committed. */
   #isStepping = false
 
   constructor(options: IngestOptions) {
-    const { source, partition, committed, digest, startOffset } = options
+    const { source, partition, committed, digest, startOffset, isJoined = false } = options
     this.#options = options
     this.#decoder = decoders[source.format]
-    this.#scanner = createScanner(source.format)
-    this.#extractor = new Extractor(source.name)
+    // what is scanned gives nothing but its pane
+    this.#scanner = isJoined ? null : createScanner(source.format)
+    this.#extractor = new Extractor(source.name, isJoined)
     this.#hash = originHash(source.name, partition)
-    this.#says = new PartitionEmissions(options)
+    this.#says = new PartitionEmissions({ ...options, isJoined })
     const cut = { paneMs: source.pane, latenessMs: source.lateness }
     const cellsMax = cellsOfPane({ ...cut, cellsMax: source.maxCells })
     this.#panes = new OpenPanes({ paneMs: source.pane, entitiesMax: source.maxEntities, cellsMax })
@@ -198,7 +203,7 @@ class PartitionTask implements IngestTask {
   opening(): readonly Emission[] {
     if (this.#joined) return this.endOfBatch()
     this.#joined = true
-    return [this.#says.sourceJoined(this.#recovery?.position ?? this.#position)]
+    return this.#says.sourceJoined(this.#recovery?.position ?? this.#position)
   }
 
   /**
@@ -286,14 +291,15 @@ class PartitionTask implements IngestTask {
     if (this.#recovery !== null) return nothing
     const watermarkMs = this.#clock.watermarkMs
     const closes = watermarkMs !== null && this.#panes.isAnyClosedBy(watermarkMs)
-    return closes || this.#letters.length > 0 ? this.#output(watermarkMs) : nothing
+    const says = closes || this.#letters.length > 0 || this.#outcomes.length > 0
+    return says ? this.#output(watermarkMs) : nothing
   }
 
   endOfBatch(): readonly Emission[] {
     const watermarkMs = this.watermarkMs
     if (watermarkMs === null || !this.#isNews(watermarkMs)) return []
     this.#heartbeatMs = watermarkMs
-    return [this.#says.heartbeat(watermarkMs)]
+    return this.#says.heartbeat(watermarkMs)
   }
 
   /** Between two ends of panes a watermark completes nothing, and each one goes to every partition of `panes`. */
@@ -466,6 +472,9 @@ class PartitionTask implements IngestTask {
       const row = rows[index]!
       const endMs = this.#panes.endOf(row.timeMs)
       if (endMs <= clockWatermarkMs) late++
+      else if (row.outcome !== undefined && this.#recovery === null) {
+        this.#outcomes.push(this.#says.outcome({ ...row, outcome: row.outcome }, { offset, index }))
+      }
       if (endMs > closedMs) this.#panes.fold(row, endMs, { offset, hash: this.#hash(offset, index), replay })
     }
     const isTimely = late < rows.length
@@ -489,12 +498,15 @@ class PartitionTask implements IngestTask {
     this.#letters.push(this.#says.deadLetter(letter, why))
   }
 
-  /** Dead letters, the panes that the watermark closes, then the declaration that closed them. */
-  *#output(watermarkMs: number | null, declaration?: Emission): Step {
+  /** Dead letters, predictions and labels, the panes that the watermark closes, then what declares that it did. */
+  *#output(watermarkMs: number | null, declarations: readonly Emission[] = []): Step {
     this.#isStepping = true
     const letters = this.#letters
     this.#letters = []
     yield* letters
+    const outcomes = this.#outcomes
+    this.#outcomes = []
+    yield* outcomes
     if (watermarkMs !== null) {
       let count = 0
       for (const { startMs, endMs, pane } of this.#panes.close(watermarkMs)) {
@@ -502,7 +514,7 @@ class PartitionTask implements IngestTask {
         if (++count % PANES_A_SLICE === 0) yield null
       }
     }
-    if (declaration !== undefined) yield declaration
+    yield* declarations
     this.#isStepping = false
   }
 }

@@ -39,6 +39,7 @@ export type AuditEvent =
   | 'remediation-not-recovered'
   | 'key-declared'
   | 'key-refused'
+  | 're-baselined'
   | 'record-ignored'
   | 'configuration-switched'
 

@@ -73,6 +73,8 @@ export function issue(turn: Turn, id: string, commandId: string, wallMs: number)
   const commanded = changed(known, commandId, { state: 'commanded' }, { notAfterMs, deadlineSetMs: wallMs })
   turn.save(tell(turn, commanded, `${described(proposal)} is commanded`), 'updated')
   turn.command(command)
+  // no executor is asked: the worker has it begin anew as it reads the command
+  if (purpose === 're-baseline') beginVerifying(turn, id, commandId)
 }
 
 /** What an executor reports; each state once, none after a terminal one, only for a command that is out. */

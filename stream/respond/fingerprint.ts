@@ -10,6 +10,7 @@ import { home } from './correlate.ts'
 import { bareName } from './entity.ts'
 import { attach, escalate, hasActive, markRecovered, openIncident, reactivate, refresh, tell } from './incident.ts'
 import type { TakenFinding, TakenVote } from './order.ts'
+import { findRemediation } from './remediation.ts'
 import { type ActiveVote, type Fingerprint, isActive } from './state.ts'
 import type { Turn } from './turn.ts'
 import { settle } from './verify.ts'
@@ -24,6 +25,7 @@ export function applyFinding(turn: Turn, finding: TakenFinding): void {
     forgetEntity(turn, finding)
     return
   }
+  for (const commandId of finding.rebaselined ?? []) noteRebaselined(turn, finding, commandId)
   const problems = [...new Set(finding.votes.map(({ problem }) => problem))].sort(compareCodeUnits)
   for (const problem of problems) {
     if (problem === 'quarantine') noteQuarantine(turn, finding)
@@ -41,18 +43,29 @@ function applyProblem(turn: Turn, finding: TakenFinding, problem: Problem): void
   const wasActive = before !== undefined && isActive(before)
   const active = Object.keys(votes).length > 0
   if (!active && !wasActive) return
-  const blank = { incidentId: null, heldBy: null, closedMs: null, findingId: finding.id, foundMs: finding.timeMs }
+  const blank = { incidentId: null, heldBy: null, closedMs: null, ...foundBy(finding) }
   const base: Fingerprint = { ...blank, ...before, id, entity, kind, problem, votes }
   if (!active) {
     recover(turn, tenant, base)
     return
   }
   if (!wasActive) {
-    activate(turn, tenant, { ...base, findingId: finding.id, foundMs: finding.timeMs }, 'finding')
+    activate(turn, tenant, { ...base, ...foundBy(finding) }, 'finding')
     return
   }
   turn.saveFingerprint(tenant, base)
-  if (base.incidentId !== null) refresh(turn, turn.case(base.incidentId), base)
+  if (base.incidentId === null) return
+  refresh(turn, turn.case(base.incidentId), base)
+  const isNews = finding.votes.some((vote) => vote.problem === problem && vote.settled)
+  if (isNews) turn.schedule('plan', { tenant, subject: base.incidentId, dueMs: turn.nowMs + 1 })
+}
+
+function foundBy({
+  id,
+  timeMs,
+  measurementId,
+}: TakenFinding): Pick<Fingerprint, 'findingId' | 'foundMs' | 'measurementId'> {
+  return { findingId: id, foundMs: timeMs, ...(typeof measurementId === 'string' && { measurementId }) }
 }
 
 function applyVote(votes: Record<string, ActiveVote>, vote: TakenVote, finding: TakenFinding): void {
@@ -64,6 +77,7 @@ function applyVote(votes: Record<string, ActiveVote>, vote: TakenVote, finding: 
     feature: vote.feature,
     score: Math.max(vote.score, before?.score ?? 0),
     onsetMs: Math.min(vote.onsetMs ?? finding.timeMs, before?.onsetMs ?? Number.POSITIVE_INFINITY),
+    ...((vote.settled || before?.settled) && { settled: true }),
   }
 }
 
@@ -143,6 +157,16 @@ function forgetEntity(turn: Turn, finding: TakenFinding): void {
     if (left.length > 0) turn.saveFingerprint(tenant, { ...fingerprint, votes })
     else recover(turn, tenant, { ...fingerprint, votes })
   }
+}
+
+/** What was commanded has been done: the entity's features are learned anew from this evaluation on. */
+function noteRebaselined(turn: Turn, { tenant, entity, source }: TakenFinding, commandId: string): void {
+  const known = turn.openCases(tenant).find((one) => findRemediation(one, commandId) !== null)
+  const incidentId = known?.incident.id ?? null
+  turn.audit('re-baselined', { tenant, incidentId }, { commandId, entity, source })
+  if (known === undefined) return
+  const said = `${bareName(entity)} is learned anew (${source}): what it does now is taken for usual`
+  turn.save(tell(turn, known, said), 'updated')
 }
 
 /** Nobody judges the entity any more: an open incident about it will not see it recover, so people have to look. */

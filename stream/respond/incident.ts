@@ -190,6 +190,7 @@ function withSignal(known: Case, fingerprint: Fingerprint): Case {
     status: 'active',
     features: features(before?.features ?? [], votes),
     score: Math.max(before?.score ?? 0, ...votes.map(({ score }) => score)),
+    ...(fingerprint.measurementId !== undefined && { measurementId: fingerprint.measurementId }),
   }
   const others = incident.entities.filter((one) => one !== before)
   const findings = incident.findings.includes(fingerprint.findingId)

@@ -16,12 +16,13 @@ export const bufferedVotesMax = 250_000
 
 /** A finding without its evidence: what respond decides by. */
 export interface TakenFinding
-  extends Pick<Finding, 'id' | 'tenant' | 'entity' | 'kind' | 'source' | 'timeMs' | 'note'> {
+  extends Pick<Finding, 'id' | 'tenant' | 'entity' | 'kind' | 'source' | 'timeMs' | 'note' | 'rebaselined'>,
+    Partial<Pick<Finding, 'measurementId'>> {
   readonly votes: readonly TakenVote[]
 }
 
 export interface TakenVote
-  extends Pick<Vote, 'vote' | 'feature' | 'problem' | 'status' | 'score' | 'onsetMs'>,
+  extends Pick<Vote, 'vote' | 'feature' | 'problem' | 'status' | 'score' | 'onsetMs' | 'settled'>,
     Pick<Finding['votes'][number], 'changed'> {}
 
 /** Findings that were let go: all at or above `lowest` in order, on the log from `fromOffset` until before `toOffset`. */
@@ -244,11 +245,13 @@ export function compareFindings(a: Place, b: Place): number {
 
 /** Drops what respond does not decide by: a finding may wait long. */
 export function takenFinding(finding: Finding): TakenFinding {
-  const { id, tenant, entity, kind, source, timeMs, note } = finding
-  const votes = finding.votes.map(({ vote, feature, problem, status, score, onsetMs, changed }) => {
-    return { vote, feature, problem, status, score, changed, ...(onsetMs === undefined ? {} : { onsetMs }) }
+  const { id, tenant, entity, kind, source, timeMs, note, measurementId, rebaselined } = finding
+  const votes = finding.votes.map(({ vote, feature, problem, status, score, onsetMs, settled, changed }) => {
+    const kept = { vote, feature, problem, status, score, changed }
+    return { ...kept, ...(onsetMs === undefined ? {} : { onsetMs }), ...(settled && { settled }) }
   })
-  return { id, tenant, entity, kind, source, timeMs, votes, ...(note === undefined ? {} : { note }) }
+  const name = { id, tenant, entity, kind, source, timeMs, measurementId }
+  return { ...name, votes, ...(note === undefined ? {} : { note }), ...(rebaselined && { rebaselined }) }
 }
 
 /** The detect task that sent a record, from its header `detect/<task>:<input offset>:<n>[:<incarnation>]`; null where there is none. */

@@ -7,6 +7,7 @@ import type { Proposal, Remediation } from '../contract/incident.ts'
 import { bareName } from './entity.ts'
 import { hasActive, tell } from './incident.ts'
 import { consult } from './policy.ts'
+import { REBASELINE, type SettledTarget, settledTarget, VERIFY_MS, withPeople } from './re-baseline.ts'
 import { attemptsOf, changed, current } from './remediation.ts'
 import { choose, targetOf } from './runbook.ts'
 import { objections } from './safety.ts'
@@ -27,6 +28,9 @@ export function plan(turn: Turn, id: string): void {
       withdraw(turn, known, waiting, 'another cause is suspected')
       continue
     }
+    const settled = settledTarget(turn, known)
+    if (settled !== null && proposeRebaseline(turn, known, settled) !== 'denied') return
+    if (settled !== null) continue
     const choice = choose(known, turn.config.runbooks)
     if ('nothing' in choice) {
       withhold(turn, known, choice.nothing)
@@ -50,6 +54,22 @@ export function plan(turn: Turn, id: string): void {
     })
     if (outcome !== 'denied') return
   }
+}
+
+/**
+ * Proposes that an entity's present level is taken for the usual one: no remedy, and nobody is asked twice for the same
+ * features of an incident, unless nobody answered.
+ */
+function proposeRebaseline(turn: Turn, known: Case, { entity, features }: SettledTarget): Outcome {
+  return propose(turn, known, {
+    purpose: 're-baseline',
+    runbook: REBASELINE,
+    step: 0,
+    action: REBASELINE,
+    target: entity,
+    parameters: { features: JSON.stringify(features) },
+    memory: { cause: entity, verifyWithinMs: VERIFY_MS, rollback: null, notAfterMs: null, withdrawn: false },
+  })
 }
 
 /** Proposes to undo a remedy, on the target that the remedy had. */
@@ -84,13 +104,15 @@ export function described(proposal: Pick<Proposal, 'action' | 'target' | 'purpos
   return proposal.purpose === 'rollback' ? `rollback (${what})` : what
 }
 
+type Outcome = 'proposed' | 'denied' | 'withheld'
+
 interface Step extends Pick<Proposal, 'purpose' | 'runbook' | 'step' | 'action' | 'target'> {
   readonly parameters: Readonly<Proposal['parameters']>
   readonly memory: StepMemory
 }
 
 /** Safety, then policy; what passes both waits for people, or for the first tick when none are needed. */
-function propose(turn: Turn, known: Case, step: Step): 'proposed' | 'denied' | 'withheld' {
+function propose(turn: Turn, known: Case, step: Step): Outcome {
   const { incident } = known
   const { memory, ...rest } = step
   const reasons = objections({
@@ -115,11 +137,8 @@ function propose(turn: Turn, known: Case, step: Step): 'proposed' | 'denied' | '
     incidentId: incident.id,
     tenant: incident.tenant,
   }
-  const policy = consult(turn.context.policy, {
-    proposal,
-    incident,
-    cause: memory.cause,
-  })
+  const asked = consult(turn.context.policy, { proposal, incident, cause: memory.cause })
+  const policy = step.purpose === 're-baseline' ? withPeople(asked) : asked
   const denied = policy.outcome === 'deny'
   const remediation: Remediation = {
     proposal,

@@ -3,6 +3,7 @@
  * proposed, and again when its command is about to go out.
  */
 import type { RespondConfig } from '../contract/configuration.ts'
+import type { Proposal } from '../contract/incident.ts'
 import type { IssuedCommand } from './state.ts'
 
 export const hourMs = 3_600_000
@@ -13,7 +14,7 @@ export interface SafetyInput {
   readonly nowMs: number
   readonly action: string
   readonly target: string
-  readonly purpose: 'remedy' | 'rollback'
+  readonly purpose: Proposal['purpose']
   /** Remedies of this incident so far; null when the command goes out: it was counted when it was proposed. */
   readonly attempts: number | null
   /** Commands issued for this tenant. */
@@ -33,7 +34,7 @@ export function objections(input: SafetyInput): string[] {
     reasons.push(`${target} had ${lastHour} of ${config.safety.commandsPerHour} commands within the hour`)
   }
   if (purpose === 'rollback') return reasons
-  if (attempts !== null && attempts >= config.safety.attempts) {
+  if (purpose === 'remedy' && attempts !== null && attempts >= config.safety.attempts) {
     reasons.push(`${attempts} of ${config.safety.attempts} attempts are used up`)
   }
   const repeated = issued.some((command) => {

@@ -14,8 +14,8 @@
  * there is no open incident without one; what an incident lists beside is cut by the limits below.
  */
 import { decodeJson, encode } from '../contract/encoding.ts'
-import type { Problem } from '../contract/finding.ts'
-import type { Incident } from '../contract/incident.ts'
+import type { Problem, Vote } from '../contract/finding.ts'
+import type { Incident, Proposal } from '../contract/incident.ts'
 import type { Timer } from './timers.ts'
 
 export type State = ReadonlyMap<string, unknown>
@@ -34,6 +34,8 @@ export interface ActiveVote {
   readonly feature: string
   readonly score: number
   readonly onsetMs: number
+  /** The level has been the same for a window: see {@link Vote.settled}. */
+  readonly settled?: true
 }
 
 /** Where one problem of one entity stands. It is active while `votes` has any; by `<source>/<vote>/<feature>`. */
@@ -52,6 +54,8 @@ export interface Fingerprint {
   /** The finding that activated it last, and when. */
   readonly findingId: string
   readonly foundMs: number
+  /** The measurement that the finding is of; absent where it is of none. */
+  readonly measurementId?: string
 }
 
 export type Fingerprints = Readonly<Record<string, Fingerprint>>
@@ -98,7 +102,7 @@ export type Keys = Readonly<Record<string, SigningKey>>
 export interface IssuedCommand {
   readonly target: string
   readonly action: string
-  readonly purpose: 'remedy' | 'rollback'
+  readonly purpose: Proposal['purpose']
   /** Event time. */
   readonly issuedMs: number
 }

@@ -17,6 +17,8 @@ interface SourcePartition {
   readonly position: number
   /** Partitions of topics of ours. */
   readonly partitionCount: (topic: TopicName) => number
+  /** Whether the join of labels waits for the source too. */
+  readonly isJoined: boolean
 }
 
 /**
@@ -60,17 +62,19 @@ function signedBy({ keyId, sign }: Signer, unsigned: Omit<ConfigurationSwitch, '
 
 /** A source partition that is read no more. Said again it changes nothing, so a start may say it every time. */
 export function departure(of: SourcePartition & { readonly source: string }): OutgoingRecord[] {
-  const { source, digest, partition, sourcePartitions, position } = of
+  const { source, digest, partition, sourcePartitions, position, isJoined } = of
   const body: SourceLeft = { type: 'source-left', source, partition, partitionCount: sourcePartitions, position }
   const id = idOf('source-left', digest, source, partition, sourcePartitions, position)
-  return sent({ topic: 'panes', route: 'every', key: `${source}/${partition}`, id, timeMs: position, body }, of, source)
+  const emission = { route: 'every', key: `${source}/${partition}`, id, timeMs: position, body } as const
+  const topics = isJoined ? (['panes', 'outcomes'] as const) : (['panes'] as const)
+  return topics.flatMap((topic) => sent({ topic, ...emission }, of, source))
 }
 
 /** A source partition that is read, also if it had left before. Said again of one that is read it changes nothing. */
 export function arrival(of: SourcePartition & { readonly source: SourceConfig }): OutgoingRecord[] {
-  const { source, digest, partition, sourcePartitions, position } = of
-  const says = new PartitionEmissions({ source, partition, partitionCount: sourcePartitions, digest })
-  return sent(says.sourceJoined(position), of, source.name)
+  const { source, digest, partition, sourcePartitions, position, isJoined } = of
+  const says = new PartitionEmissions({ source, partition, partitionCount: sourcePartitions, digest, isJoined })
+  return says.sourceJoined(position).flatMap((emission) => sent(emission, of, source.name))
 }
 
 function sent(emission: Parameters<typeof addressed>[0], of: SourcePartition, source: string): OutgoingRecord[] {

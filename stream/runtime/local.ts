@@ -6,11 +6,12 @@
 
 import type { SourceConfig } from '../contract/configuration.ts'
 import { encode } from '../contract/encoding.ts'
+import { joinsLabels } from '../contract/outcome.ts'
 import type { Incarnation } from '../contract/pane.ts'
 import type { CommitPoint, IdleDeclaration, LogRecord, RespondTask, SchemaAnswer } from '../contract/stage.ts'
 import { brokerTopic, type TopicName, topicNames } from '../contract/topics.ts'
 import { invariant } from '../errors.ts'
-import { ownedTopics } from '../topology.ts'
+import { type JudgedTopic, type JudgingStage, judgedTopics, judgingStages, ownedTopics } from '../topology.ts'
 import { configurationSwitched, departure, type Signer } from './declarations.ts'
 import type { OutgoingRecord } from './emission.ts'
 import { parseLineage } from './lineage.ts'
@@ -18,9 +19,11 @@ import { MemoryLog } from './memory-log.ts'
 import { noSchemas } from './schemas.ts'
 import { IngestRunner, JudgingRunner, type LastOut, type RunnerStep } from './task-runner.ts'
 import {
+  createCommandsRunner,
   createIngestRunner,
   createJudgingRunner,
   createResultsRunner,
+  isJoined,
   type KnownConfigurations,
   type Pipeline,
   type StoredState,
@@ -53,7 +56,7 @@ export interface LocalOptions {
 /** One task, what is stored of it, and the partition that it reads. */
 export interface LocalTask {
   readonly name: string
-  readonly stage: 'ingest' | 'detect' | 'respond'
+  readonly stage: 'ingest' | JudgingStage
   readonly topic: string
   readonly partition: number
   runner: IngestRunner | JudgingRunner
@@ -78,6 +81,7 @@ export class LocalPipeline {
     const { pipeline, partitions, sourcePartitions } = options
     for (const name of topicNames) this.log.createTopic(this.topic(name), partitions[name])
     this.beginTopic('panes', [])
+    if (joinsLabels(pipeline.sources)) this.beginTopic('outcomes', [])
     this.beginTopic('casefile', options.publicKeys ?? [])
     for (const source of pipeline.sources) {
       const count = sourcePartitions[source.name] ?? 1
@@ -91,13 +95,14 @@ export class LocalPipeline {
         })
       }
     }
+    const judging = judgingStages.filter((stage) => stage !== 'join' || joinsLabels(pipeline.sources))
     for (const [stage, name] of [
-      ['ingest', 'command-results'],
-      ['detect', 'panes'],
-      ['respond', 'casefile'],
-    ] as const) {
+      ['ingest', 'command-results'] as const,
+      ['ingest', 'commands'] as const,
+      ...judging.map((stage) => [stage, judgedTopics[stage]] as const),
+    ]) {
       for (let partition = 0; partition < partitions[name]; partition++) {
-        const task = stage === 'ingest' ? `ingest/command-results/${partition}` : `${stage}/${partition}`
+        const task = stage === 'ingest' ? `ingest/${name}/${partition}` : `${stage}/${partition}`
         this.addTask({ name: task, stage, topic: this.topic(name), partition })
       }
     }
@@ -218,7 +223,10 @@ export class LocalPipeline {
   /** Declares on a task's log that it goes on under another configuration, of those that are known. */
   declareSwitch(task: LocalTask, to: { digest: string; atMs: number; signer?: Signer }): void {
     const { stage, partition } = task
-    invariant(task.runner instanceof JudgingRunner && stage !== 'ingest', `${task.name} holds no state`)
+    invariant(
+      task.runner instanceof JudgingRunner && stage !== 'ingest' && stage !== 'join',
+      `${task.name} takes no switch`,
+    )
     const { digest, pendingDigest } = task.runner.task
     this.append(configurationSwitched({ stage, partition, previousDigest: pendingDigest ?? digest, ...to }))
   }
@@ -235,6 +243,7 @@ export class LocalPipeline {
       sourcePartitions: this.log.partitionCount(task.topic),
       position: task.runner.task.position,
       partitionCount: (name) => partitions[name],
+      isJoined: isJoined(pipeline, source),
     })
     this.tasks.splice(this.tasks.indexOf(task), 1)
     for (const record of records) this.append(record)
@@ -289,7 +298,9 @@ export class LocalPipeline {
       const committed = this.commits.get(task.name) ?? { offset: startOffset, metadata: '' }
       this.commits.set(task.name, committed)
       const source = this.sourceOf(task)
-      if (source === undefined) return createResultsRunner({ partition: task.partition, committed, partitionCount })
+      const carried = { partition: task.partition, committed, partitionCount }
+      if (task.topic === this.topic('commands')) return createCommandsRunner(pipeline, carried)
+      if (source === undefined) return createResultsRunner(carried)
       const sourcePartitions = this.log.partitionCount(task.topic)
       return createIngestRunner(pipeline, {
         source,
@@ -312,7 +323,7 @@ export class LocalPipeline {
 
   private lastOut(task: Omit<LocalTask, 'runner'>): Map<TopicName, LastOut> {
     const found = new Map<TopicName, LastOut>()
-    for (const name of ownedTopics[task.stage as 'detect' | 'respond']) {
+    for (const name of ownedTopics[task.stage as JudgingStage]) {
       const record = this.log.last(this.topic(name), task.partition)
       const lineage = parseLineage(record?.headers['sentinel_lineage'])
       if (lineage !== null) found.set(name, { lineage, id: record!.headers['ce_id']! })
@@ -320,7 +331,7 @@ export class LocalPipeline {
     return found
   }
 
-  private beginTopic(name: 'panes' | 'casefile', publicKeys: Incarnation['publicKeys']): void {
+  private beginTopic(name: JudgedTopic, publicKeys: Incarnation['publicKeys']): void {
     const value = encode({ type: 'incarnation', incarnation: incarnationInMemory, publicKeys } satisfies Incarnation)
     for (let partition = 0; partition < this.options.partitions[name]; partition++) {
       this.log.append(this.topic(name), partition, { key: null, value })

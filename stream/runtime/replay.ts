@@ -20,6 +20,13 @@ export interface RecordedAnswer {
   readonly frontierMs: number | null
 }
 
+/** A command by which a person had features of an entity begin anew. */
+export interface RecordedRebaseline {
+  readonly record: LogRecord
+  /** End of the first slide that was judged so; null while detect had not come to it. */
+  doneMs: number | null
+}
+
 export interface ReplayOptions {
   readonly pipeline: Pipeline
   readonly sourcePartitions: Readonly<Record<string, number>>
@@ -35,6 +42,8 @@ export interface ReplayOptions {
   /** The configurations that they name. */
   readonly known?: KnownConfigurations
   readonly answers: readonly RecordedAnswer[]
+  /** Known beforehand: each holds from the event time at which the live run took it up. */
+  readonly rebaselines?: readonly RecordedRebaseline[]
   readonly publicKeys: Incarnation['publicKeys']
   /** Schemas that records name; all of those that a record names are known when it is fed. */
   readonly schemas?: (id: number) => SchemaAnswer | undefined
@@ -70,6 +79,12 @@ export class Replay {
     for (const task of this.pipeline.tasks) {
       if (task.stage === 'ingest') this.tasks.set(task.name.slice('ingest/'.length), task)
     }
+    const commands = this.pipeline.topic('commands')
+    for (const { record, doneMs } of options.rebaselines ?? []) {
+      const partition = record.partition % options.partitions.commands
+      const headers = { ...record.headers, ...(doneMs !== null && { sentinel_done: String(doneMs) }) }
+      this.pipeline.log.append(commands, partition, { ...appended(record), headers })
+    }
     // before anything is judged: each begins at its own event time
     for (const { topic, partition, record } of options.switches ?? []) {
       if (topic === 'panes') this.pipeline.log.append(this.pipeline.topic('panes'), partition, appended(record))
@@ -102,6 +117,13 @@ export class Replay {
       if (!this.departs(key, task, Number.POSITIVE_INFINITY)) this.applyIdles(key, task, Number.POSITIVE_INFINITY)
     }
     this.carryOn()
+  }
+
+  /** Events that came after their pane was closed: most of a history that is not in order of time. */
+  get lateEvents(): number {
+    let late = 0
+    for (const { runner } of this.tasks.values()) late += (runner as IngestRunner).task.counts.late
+    return late
   }
 
   /** Up to where results are comparable: the lowest frontier of respond. */

@@ -1,13 +1,24 @@
 /** Makes the tasks of each stage from what is stored of them. The one place where the runtime knows the stages. */
-import type { DetectConfig, Digests, RespondConfig, SourceConfig } from '../contract/configuration.ts'
+import {
+  type DetectConfig,
+  type Digests,
+  type OutcomesConfig,
+  outcomesConfig,
+  type RespondConfig,
+  type SourceConfig,
+} from '../contract/configuration.ts'
+import { carriesOutcomes, joinsLabels } from '../contract/outcome.ts'
 import type { CommitPoint, Emission, JudgingTask, RespondTask } from '../contract/stage.ts'
 import { partitionOfKey, type TopicName } from '../contract/topics.ts'
 import { obstacle } from '../detect/adoption.ts'
 import { createDetectTask } from '../detect/detect.ts'
 import { SentinelError } from '../errors.ts'
+import { createCommandsTask } from '../ingest/commands.ts'
 import { createIngestTask } from '../ingest/ingest.ts'
 import { createResultsTask } from '../ingest/results.ts'
+import { createJoinTask } from '../join/join.ts'
 import { createRespondTask } from '../respond/respond.ts'
+import type { JudgingStage } from '../topology.ts'
 import { IngestRunner, JudgingRunner, type LastOut } from './task-runner.ts'
 
 /** What decides results: the configuration of every stage and its digests. */
@@ -15,11 +26,18 @@ export interface Pipeline {
   readonly sources: readonly SourceConfig[]
   readonly detect: DetectConfig
   readonly respond: RespondConfig
+  /** Of the join of labels; its defaults where absent. */
+  readonly outcomes?: OutcomesConfig
   readonly digests: Digests
 }
 
 export type PartitionCount = (topic: TopicName) => number
 export type Observe = (emission: Emission) => void
+
+/** Whether predictions and labels of a source are joined. */
+export function isJoined({ sources }: Pick<Pipeline, 'sources'>, source: Pick<SourceConfig, 'format'>): boolean {
+  return joinsLabels(sources) && carriesOutcomes(source)
+}
 
 /** @param options.committed what the group holds; its metadata is empty until the first commit of a folded record */
 export function createIngestRunner(
@@ -44,6 +62,7 @@ export function createIngestRunner(
     digest: pipeline.digests.sources.get(source.name)!,
     startOffset: committed.offset,
     committed: committed.metadata === '' ? null : committed,
+    isJoined: isJoined(pipeline, source),
     ...(lowOffset === undefined ? {} : { lowOffset }),
   })
   const context = {
@@ -74,6 +93,18 @@ export function createResultsRunner(options: {
     observe: options.observe,
   } as const
   return new IngestRunner(context, task, options.committed.offset)
+}
+
+/** Carries what the worker itself is commanded from `commands` to `panes`. */
+export function createCommandsRunner(
+  { detect }: Pick<Pipeline, 'detect'>,
+  options: Parameters<typeof createResultsRunner>[0],
+): IngestRunner {
+  const { partition, committed, partitionCount, observe } = options
+  const task = createCommandsTask({ partition, startOffset: committed.offset, slideMs: detect.slide })
+  const writer = `ingest/commands/${partition}`
+  const context = { writer, task: partition, incarnation: '', gaps: 'allowed', partitionCount, observe } as const
+  return new IngestRunner(context, task, committed.offset)
 }
 
 /** What is stored of a task of detect or respond. */
@@ -113,7 +144,7 @@ export interface JudgingOptions {
  */
 export function createJudgingRunner(
   pipeline: Pipeline,
-  stage: 'detect' | 'respond',
+  stage: JudgingStage,
   options: JudgingOptions,
 ): JudgingRunner<JudgingTask | RespondTask> {
   const { partition, taskCount, incarnation, partitionCount, observe, bufferedVotesMax } = options
@@ -131,13 +162,18 @@ export function createJudgingRunner(
           known: (other) => known.detect.get(other),
           ...{ task: partition, taskCount, parts },
         })
-      : createRespondTask({
-          config: known.respond.get(digest)!,
-          digest,
-          known: (other) => known.respond.get(other),
-          ...{ partition, owns, parts },
-          ...(bufferedVotesMax === undefined ? {} : { bufferedVotesMax }),
-        })
+      : stage === 'join'
+        ? createJoinTask({
+            config: pipeline.outcomes ?? outcomesConfig.parse({}),
+            ...{ digest, task: partition, taskCount, parts },
+          })
+        : createRespondTask({
+            config: known.respond.get(digest)!,
+            digest,
+            known: (other) => known.respond.get(other),
+            ...{ partition, owns, parts },
+            ...(bufferedVotesMax === undefined ? {} : { bufferedVotesMax }),
+          })
   // numbers of another incarnation of the input say nothing about this one
   const lastOut = new Map([...options.lastOut].filter(([, last]) => last.lineage.incarnation === incarnation))
   const context = { writer, task: partition, incarnation, gaps: 'refused', partitionCount, observe } as const
@@ -154,7 +190,7 @@ function withOwn(pipeline: Pipeline, known: KnownConfigurations): Required<Known
 function usableState(
   stored: StoredState | null,
   expected: {
-    stage: 'detect' | 'respond'
+    stage: JudgingStage
     writer: string
     pipeline: Pipeline
     incarnation: string
@@ -168,6 +204,15 @@ function usableState(
       'CONFIGURATION_CHANGED',
       `The checkpoint of ${writer} belongs to another incarnation of its topic: the topic was deleted and made again. ` +
         'Start with another topics.prefix and database.schema, or drop the database schema to begin anew.',
+    )
+  }
+  if (stage === 'join') {
+    if (stored.digest === pipeline.digests.join) return stored
+    throw new SentinelError(
+      'CONFIGURATION_CHANGED',
+      `The checkpoint of ${writer} was made under other settings of outcomes (${stored.digest}, now ${pipeline.digests.join}): ` +
+        'what is counted in slots cannot be counted anew. Run with the former settings, or begin under another ' +
+        'topics.prefix and database.schema.',
     )
   }
   const former = known[stage].get(stored.digest)

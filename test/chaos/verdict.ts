@@ -92,6 +92,7 @@ export async function judge(names: VerdictNames): Promise<Verdict> {
     startOffsets: new Map(sources.map(({ topic, partition }) => [`${sourceOf.get(topic)!}/${partition}`, 0])),
     idles: history.idles,
     answers: history.answers,
+    rebaselines: history.rebaselines,
     publicKeys: history.publicKeys,
     observe: (record) => {
       const key = keyOf(record.topic, record.partition, record.headers)
@@ -178,7 +179,9 @@ export function leftovers(parts: ReadonlyMap<string, Uint8Array>, slideMs: numbe
 
 function keyOf(topic: TopicName, partition: number, headers: Readonly<Record<string, string>>): string | null {
   const type = compared[topic as Compared]
-  if (type === undefined || headers['ce_type'] !== `sentinel.${type}.v1`) return null
+  const isCompared = (of: string) => headers['ce_type'] === `sentinel.${of}.v1`
+  // references come on the topic of the measurements that name them
+  if (type === undefined || !(isCompared(type) || (topic === 'measurements' && isCompared('reference')))) return null
   return `${topic}/${partition} ${headers['ce_id']}`
 }
 
@@ -220,6 +223,7 @@ async function rows({ pool, schema }: VerdictNames): Promise<Map<string, string>
     for (const { id, text } of rows) all.set(`${topic} ${id}`, text)
   }
   await add('measurements', 'measurements')
+  await add('measurements', 'learned_references')
   await add('incidents', 'incident_versions', `id || ' ' || version`)
   await add('commands', 'commands')
   await add('audit', 'audit')

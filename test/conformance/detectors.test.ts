@@ -131,7 +131,9 @@ describe.each(Object.entries(detectors))('%s', (key, detector) => {
     const judge = (share: number): Verdict => compare(detector, { before, after, share })
     const all = judge(1)
     const quarter = judge(0.25)
-    expect(quarter.effect).toBe(all.effect)
+    expect(quarter.statistic).toBe(all.statistic)
+    // without what chance shows of so few rows, where the detector takes that off
+    expect(quarter.effect).toBeLessThanOrEqual(all.effect)
     expect(quarter.oraclePValue).toBe(all.oraclePValue)
     expect(quarter.score).toBeGreaterThan(0)
     expect(quarter.score).toBeLessThan(0.7 * all.score)

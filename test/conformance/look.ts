@@ -126,7 +126,7 @@ export function lookAt(detector: AnyDetector, before: readonly number[], after: 
       const rowOf = (value: number): number =>
         detector.name === 'quantile' ? 2 ** Math.max(-300, Math.min(300, value)) : value
       const levels = before.flatMap((value) => detector.levelOf(slideOf(rowOf(value)), config) ?? [])
-      const baseline = Float64Array.from(levels).sort()
+      const baseline = { levels: Float64Array.from(levels).sort(), autocorrelation: 0 }
       return after.flatMap((value) => {
         const level = detector.levelOf(slideOf(rowOf(value)), config)
         return level === null ? [] : [detector.judge(baseline, level, config)]

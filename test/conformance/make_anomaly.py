@@ -28,20 +28,37 @@ def beta_binomial_tail(hits, trials, rate, over_dispersion):
     return 1 - math.fsum(law.pmf(np.arange(0, hits)))
 
 
+def predictive_tail(baseline, value, rho):
+    """The baseline's rate is known as a Jeffreys posterior knows it; `rho` is shared by the trials of one value."""
+    hits, trials, squares = baseline
+    if rho == 0:
+        law = stats.betabinom(value[1], hits + 0.5, trials - hits + 0.5)
+        if value[0] > law.mean():
+            return math.fsum(law.pmf(np.arange(value[0], value[1] + 1)))
+        return 1 - math.fsum(law.pmf(np.arange(0, value[0])))
+    effective = trials / (1 + rho * (squares / trials - 1))
+    mean = (hits + 0.5) / (trials + 1)
+    posterior = stats.beta(mean * (effective + 1), (1 - mean) * (effective + 1))
+    mean, variance = float(posterior.mean()), float(posterior.var())
+    # variance of the value's own rate: about the common rate, and of that rate
+    total = rho * (mean * (1 - mean) - variance) + variance
+    return beta_binomial_tail(*value, mean, total / (mean * (1 - mean)))
+
+
 def rate():
+    # of more trials scipy's differences of log-gammas have fewer than nine digits left
     cases = []
-    for hits, trials in ((0, 500), (1, 100), (50, 1000), (500, 1000), (3, 100_000), (200_000, 1_000_000), (700, 700)):
-        for value_trials in (30, 200, 5000):
-            for share in (0, 0.01, 0.05, 0.1, 0.5, 0.9, 1):
-                value_hits = round(share * value_trials)
-                published = stats.binomtest(value_hits, value_trials, hits / trials, alternative="greater").pvalue
-                jeffreys = (hits + 0.5) / (trials + 1)
-                binomial = stats.binom.sf(value_hits - 1, value_trials, jeffreys)
-                laws = [beta_binomial_tail(value_hits, value_trials, jeffreys, rho) for rho in (0.002, 0.05)]
-                numbers = [float(published), float(binomial), *map(float, laws)]
-                cases.append([hits, trials, value_hits, value_trials, *numbers])
-    columns = ["baselineHits", "baselineTrials", "hits", "trials", "oraclePValue", "pValue0", "pValue.002", "pValue.05"]
-    write("rate", {"columns": columns, "cases": cases})
+    for hits, trials in ((0, 500), (1, 100), (50, 1000), (500, 1000), (3, 100_000), (20_000, 100_000), (700, 700)):
+        # values of one trial each, and of a hundred
+        for squares in (trials, 100 * trials):
+            for value_trials in (30, 200, 5000):
+                for share in (0, 0.01, 0.05, 0.1, 0.5, 0.9, 1):
+                    value = (round(share * value_trials), value_trials)
+                    published = stats.binomtest(*value, hits / trials, alternative="greater").pvalue
+                    laws = [predictive_tail((hits, trials, squares), value, rho) for rho in (0, 0.002, 0.05)]
+                    cases.append([hits, trials, squares, *value, float(published), *map(float, laws)])
+    columns = ["baselineHits", "baselineTrials", "squaredTrials", "hits", "trials"]
+    write("rate", {"columns": [*columns, "oraclePValue", "pValue0", "pValue.002", "pValue.05"], "cases": cases})
 
 
 # -- levels --------------------------------------------------------------------------------------------------------
@@ -49,6 +66,13 @@ def rate():
 
 def two_sided(value, law):
     return min(1.0, 2 * float(law.sf(abs(value))))
+
+
+def precision(count, phi):
+    """Of an AR(1): variance of the mean, factor that makes the sample's variance unbiased, values that it is worth."""
+    correlations = phi ** np.abs(np.subtract.outer(np.arange(count), np.arange(count)))
+    of_mean = float(correlations.sum()) / count**2
+    return of_mean, (1 - 1 / count) / (1 - of_mean), count**2 / float((correlations**2).sum())
 
 
 def robust_z():
@@ -63,12 +87,15 @@ def robust_z():
             median = float(np.median(baseline))
             sd = float(stats.median_abs_deviation(baseline, scale="normal"))
             published = two_sided((level - median) / sd, stats.norm)
-            statistic = (level - median) / (sd / (1 - 0.76213 / count - 0.86413 / count**2))
-            t = statistic / math.sqrt(1 + math.pi / 2 / count)
-            law = stats.t(0.3675 * count)
-            p = {"both": two_sided(t, law), "up": float(law.sf(t)), "down": float(law.cdf(t))}
-            case = {"baseline": baseline, "level": level, "statistic": statistic, "pValue": p}
-            cases.append({**case, "oraclePValue": published})
+            for phi in (0, 0.6):
+                of_mean, inflation, size = precision(count, phi)
+                corrected = sd * math.sqrt(inflation) / (1 - 0.76213 / count - 0.86413 / count**2)
+                statistic = (level - median) / corrected
+                t = statistic / math.sqrt(1 + math.pi / 2 * of_mean)
+                law = stats.t(0.3675 * size)
+                p = {"both": two_sided(t, law), "up": float(law.sf(t)), "down": float(law.cdf(t))}
+                case = {"baseline": baseline, "autocorrelation": phi, "level": level, "statistic": statistic}
+                cases.append({**case, "pValue": p, "oraclePValue": published})
     write("robust-z", {"cases": cases})
 
 
@@ -81,10 +108,14 @@ def quantile():
                 baseline = rounded(np.sort(rng.normal(7, spread, size=count)))
                 level = round(7 + spread * shift, 3)
                 mean, sd = float(np.mean(baseline)), float(np.std(baseline, ddof=1))
-                t = (level - mean) / (sd * math.sqrt(1 + 1 / count))
-                law = stats.t(count - 1)
-                p = {"both": two_sided(t, law), "up": float(law.sf(t)), "down": float(law.cdf(t))}
-                cases.append({"baseline": baseline, "level": level, "statistic": t, "pValue": p})
+                published = two_sided((level - mean) / (sd * math.sqrt(1 + 1 / count)), stats.t(count - 1))
+                for phi in (0, 0.6):
+                    of_mean, inflation, size = precision(count, phi)
+                    t = (level - mean) / (sd * math.sqrt(inflation * (1 + of_mean)))
+                    law = stats.t(size - 1)
+                    p = {"both": two_sided(t, law), "up": float(law.sf(t)), "down": float(law.cdf(t))}
+                    case = {"baseline": baseline, "autocorrelation": phi, "level": level, "statistic": t}
+                    cases.append({**case, "pValue": p, "oraclePValue": published})
     rows = []
     for size in (999, 1000, 2500):
         values = rounded(np.sort(rng.lognormal(4, 1, size=size)))
@@ -100,45 +131,103 @@ def digits(value):
 
 
 class Units:
-    """Mean square of deviations and of their means by unit, over the latest ones as a running mean with a bound."""
+    """Mean square of deviations and of their levels by unit, over the latest ones as a running mean with a bound."""
 
     def __init__(self, hours_min, units_max):
         self.hours_min, self.units_max = hours_min, units_max
-        self.units, self.total, self.between, self.open, self.hours = 0, 0.0, 0.0, [], 0
+        self.units, self.total, self.between, self.open = 0, 0.0, 0.0, []
+
+    def present(self):
+        return max(self.total, float(np.mean([square for square, _, _ in self.open])) if self.open else 0.0)
+
+    def add(self, deviations, share):
+        square, mean = float(np.mean(np.square(deviations))) / share, float(np.mean(deviations))
+        bound = 16 * self.present()
+        kept = bound / square if bound > 0 and square > bound else 1.0
+        self.open.append((kept * square, math.sqrt(kept) * mean / share, 1 / share))
 
     def close(self):
-        if self.open and self.hours >= self.hours_min:
+        if len(self.open) >= self.hours_min:
+            squares, sums, weights = zip(*self.open)
             self.units = min(self.units + 1, self.units_max)
-            self.total += (float(np.mean(np.square(self.open))) - self.total) / self.units
-            self.between += (float(np.mean(self.open)) ** 2 - self.between) / self.units
-        self.open, self.hours = [], 0
+            self.total += (float(np.mean(squares)) - self.total) / self.units
+            self.between += ((sum(sums) / sum(weights)) ** 2 - self.between) / self.units
+        self.open = []
 
-    def degrees(self, parts):
-        if self.units < 4 or self.total <= 0:
-            return max(1, self.units)
-        level = min(1.0, self.between / self.total)
-        return 1 / (level**2 / self.units + (1 - level) ** 2 / (self.units * parts))
+    def degrees(self, parts, share, count):
+        level = 1.0
+        if self.units >= 4 and self.total > 0:
+            level = min(1.0, self.between / (self.total * share))
+        rest = 1 - level
+        return 1 / (level**2 / self.units + rest**2 / (self.units * parts) + rest**2 / count)
+
+
+class Scales:
+    """Mean squares by hour of the day, shrunk on the log scale to what all have in common."""
+
+    def __init__(self):
+        self.square, self.count = np.zeros(24), np.zeros(24, int)
+
+    def shrunk(self):
+        known = self.count > 0
+        mean = float(self.square[known].mean()) if known.any() else 0.0
+        if mean == 0:
+            return None
+        logs = np.log(np.maximum(self.square, 1e-6 * mean))
+        common, spread = float(logs[known].mean()), float(logs[known].var(ddof=1)) if known.sum() > 1 else 0.0
+        by_chance = 2 * int(known.sum()) / int(self.count.sum())
+        weight = min(56, 2 / max(spread - by_chance, 2 / 56))
+        return mean, np.exp((self.count * logs + weight * common) / (self.count + weight)), weight
+
+    def of(self, hour):
+        shrunk = self.shrunk()
+        if shrunk is None:
+            return 1.0, 56
+        _, squares, weight = shrunk
+        return float(squares[hour] / squares[self.count > 0].mean()), float(self.count[hour] + weight)
+
+    def add(self, hour, square):
+        shrunk = self.shrunk()
+        if shrunk is not None:
+            square = min(square, 16 * max(shrunk[0], float(shrunk[1][hour])))
+        self.count[hour] = min(self.count[hour] + 1, 56)
+        step = (square - self.square[hour]) / self.count[hour]
+        self.square[hour] = float(f"{self.square[hour] + step:.4g}")
 
 
 class Season:
     def __init__(self, zone):
         self.zone = zoneinfo.ZoneInfo(zone)
         self.mean, self.weeks = np.zeros((7, 24)), np.zeros((7, 24), int)
-        self.by_day, self.by_week = Units(12, 28), Units(84, 26)
+        self.by_day, self.by_week, self.scales = Units(12, 28), Units(84, 26), Scales()
         self.first, self.hour, self.quiet, self.out, self.held, self.count = None, None, [], [], set(), 0
 
     def of_day(self, hour):
         weeks = self.weeks[:, hour]
         return (float(weeks @ self.mean[:, hour]) / weeks.sum(), int(weeks.sum())) if weeks.sum() else None
 
+    def additive(self, weekday, hour):
+        day = float(self.weeks[weekday] @ self.mean[weekday]) / self.weeks[weekday].sum()
+        whole = float((self.weeks * self.mean).sum()) / self.weeks.sum()
+        return self.of_day(hour)[0] + day - whole
+
     def of_week(self, weekday, hour):
         own = int(self.weeks[weekday, hour])
         if own == 0:
             return None
-        day = float(self.weeks[weekday] @ self.mean[weekday]) / self.weeks[weekday].sum()
-        whole = float((self.weeks * self.mean).sum()) / self.weeks.sum()
-        additive = self.of_day(hour)[0] + day - whole
-        return (own * self.mean[weekday, hour] + additive) / (own + 1), own
+        return (own * self.mean[weekday, hour] + self.additive(weekday, hour)) / (own + 1), own
+
+    def learn(self, weekday, hour, value, bound):
+        """A mean over weeks; of the first two the one that is nearer to what is usual bounds the other."""
+        known, weeks = self.mean[weekday, hour], min(self.weeks[weekday, hour] + 1, 8)
+        if weeks == 2:
+            usual = self.additive(weekday, hour)
+            if abs(value - usual) < abs(known - usual):
+                known = min(max(known, value - bound), value + bound)
+        if weeks > 1:
+            value = min(max(value, known - bound), known + bound)
+        self.weeks[weekday, hour] = weeks
+        self.mean[weekday, hour] = digits(known + (value - known) / weeks)
 
     def close(self, date):
         day, weekday, hour = self.hour
@@ -149,13 +238,21 @@ class Season:
             if not stood_out:
                 self.held.discard((weekday, hour))
             taken = self.quiet + self.out if stood_out else self.quiet
-            for units, expected in ((self.by_day, self.of_day(hour)), (self.by_week, self.of_week(weekday, hour))):
+            by_day, by_week = self.of_day(hour), self.of_week(weekday, hour)
+            if by_week and self.by_week.units == 0 and not self.by_week.open:
+                self.scales = Scales()
+            share, _ = self.scales.of(hour)
+            for units, expected in ((self.by_day, by_day), (self.by_week, by_week)):
                 if expected:
-                    units.hours += 1
-                    units.open += [(v - expected[0]) / math.sqrt(1 + 1 / expected[1]) for v in taken]
-            self.weeks[weekday, hour] = min(self.weeks[weekday, hour] + 1, 8)
-            step = (float(np.mean(taken)) - self.mean[weekday, hour]) / self.weeks[weekday, hour]
-            self.mean[weekday, hour] = digits(self.mean[weekday, hour] + step)
+                    deviations = [(v - expected[0]) / math.sqrt(1 + 1 / expected[1]) for v in taken]
+                    units.add(deviations, share)
+            is_week = self.by_week.units > 0 or bool(self.by_week.open)
+            expected = by_week if is_week else by_day
+            if expected:
+                deviations = [(v - expected[0]) / math.sqrt(1 + 1 / expected[1]) for v in taken]
+                self.scales.add(hour, float(np.mean(np.square(deviations))))
+            bound = math.inf if stood_out else 4 * math.sqrt(self.by_week.present() * share)
+            self.learn(weekday, hour, float(np.mean(taken)), bound or math.inf)
         if date != day:
             self.by_day.close()
         if (date - self.first).days // 7 != (day - self.first).days // 7:
@@ -178,9 +275,10 @@ class Season:
             self.quiet.append(value)
             return None
         expected, units, parts = (week, self.by_week, 6) if is_week else (day, self.by_day, 4)
-        sd = max(0.001, 0.01 * abs(expected[0]), math.sqrt(units.total))
+        share, count = self.scales.of(hour)
+        sd = max(0.001, 0.01 * abs(expected[0]), math.sqrt(units.total * share))
         statistic = (value - expected[0]) / (sd * math.sqrt(1 + 1 / expected[1]))
-        p = two_sided(statistic, stats.t(units.degrees(parts)))
+        p = two_sided(statistic, stats.t(units.degrees(parts, share, count)))
         effect = abs(value - expected[0]) / sd
         stands_out = p > 0 and -math.log10(p) >= 3 and effect >= 3
         (self.out if is_week and stands_out else self.quiet).append(value)
@@ -192,16 +290,20 @@ SCALE = math.pi / 3
 
 
 def seasonal():
-    """Nine weeks around a change of the clock, two values an hour: noise, an incident, a step, a gap."""
+    """Nine weeks, two values an hour: nights that vary three times as much, an incident in the first week and one later,
+    a step, a gap, weeks whose levels differ; around a change of the clock in either direction, in zones that are half an
+    hour off, and in one whose clock changes by half an hour."""
     cases = []
-    for zone, month in (("Europe/Berlin", 3), ("America/New_York", 10), ("Asia/Kolkata", 6)):
+    zones = (("Europe/Berlin", 3), ("Europe/Berlin", 10), ("America/New_York", 10), ("Asia/Kolkata", 6))
+    for zone, month in (*zones, ("Australia/Adelaide", 3), ("Australia/Lord_Howe", 9)):
         rng = np.random.default_rng(month)
         start = datetime.datetime(2025, month, 1, 7, 30, tzinfo=datetime.timezone.utc)
         season, values, answers = Season(zone), [], []
         for index in range(9 * 336):
             time = start + datetime.timedelta(minutes=30 * (index + 1))
-            value = 100 + 10 * math.sin(time.hour / 24 * 2 * math.pi) - 8 * (time.weekday() > 4) + rng.normal()
-            value += 60 * (2200 <= index < 2206) + 25 * (index >= 2500)
+            value = 100 + 10 * math.sin(time.hour / 24 * 2 * math.pi) - 8 * (time.weekday() > 4)
+            value += rng.normal() * (3 if time.hour < 8 else 1) + [0, 1.5, -1][index // 336 % 3]
+            value += 60 * (2200 <= index < 2206) + 25 * (index >= 2500) + 60 * (130 <= index < 142)
             if 1500 <= index < 1560:
                 values.append(None)
                 continue

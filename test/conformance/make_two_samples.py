@@ -232,7 +232,9 @@ def energy_expected(reference, window, permutations=999, seed=1):
     if reached < 10:
         mean, sd, skew = np.mean(energies), np.std(energies), max(0.02, float(stats.skew(energies)))
         p_value = float(stats.pearson3.sf(observed, skew, loc=mean, scale=sd))
-    effect = math.sqrt(observed / (2 * between))
+    # what random groups of these sizes have on average
+    by_chance = distances.sum() / (len(joint) * (len(joint) - 1)) * (1 / len(left) + 1 / len(right))
+    effect = math.sqrt(max(0.0, observed - by_chance) / (2 * between))
     return {"statistic": math.sqrt(observed), "effect": effect, "oraclePValue": counted, "pValue": p_value}
 
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { channels } from '../../deploy/asyncapi.ts'
 import { generatedFiles } from '../../deploy/generate.ts'
 import { casefileRecord } from '../../stream/contract/case.ts'
+import { outcomesRecord } from '../../stream/contract/outcome.ts'
 import { panesRecord } from '../../stream/contract/pane.ts'
 import { topicNames } from '../../stream/contract/topics.ts'
 import { stageNames, topology } from '../../stream/topology.ts'
@@ -55,6 +56,9 @@ describe('schemas/asyncapi.json', () => {
     expect([...channels.panes.records].sort()).toEqual(panesRecord.options.map(({ shape }) => shape.type.value).sort())
     expect([...channels.casefile.records].sort()).toEqual(
       casefileRecord.options.map(({ shape }) => shape.type.value).sort(),
+    )
+    expect([...channels.outcomes.records].sort()).toEqual(
+      outcomesRecord.options.map(({ shape }) => shape.type.value).sort(),
     )
     for (const { channel, messages } of Object.values(document.operations)) {
       const held = Object.keys((target(channel.$ref) as Document['channels'][string]).messages)

@@ -46,6 +46,21 @@ describe('the permissions of a worker', () => {
     expect(table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| operation'))).toEqual(rows)
   })
 
+  it('hold those of the join where a source has labels, and not one of them elsewhere', () => {
+    const of = { prefix: '', groupPrefix: 'sentinel', sources: ['logs'] }
+    const joining = workerPermissions({ ...of, joinsLabels: true }).map(described)
+    const added = joining.filter((text) => !permissions.map(described).includes(text))
+    expect(added).toEqual([
+      'Write on topic sentinel.outcomes.v1',
+      'Read on topic sentinel.outcomes.v1',
+      'Write on topic sentinel.model-quality.v1',
+      'Read on topic sentinel.model-quality.v1',
+      'Read on group sentinel.join',
+    ])
+    expect(permissions.map(described)).toContain('Describe on topic sentinel.outcomes.v1')
+    expect(permissions.map(described).join()).not.toContain('model-quality')
+  })
+
   it('hold no wildcard, no Alter and no Create, and each of them once', () => {
     expect(new Set(permissions.map(described)).size).toBe(permissions.length)
     for (const { name, operation } of permissions) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { betaBinomialTail, overDispersionOf } from '../../stream/detect/beta-binomial.ts'
+import { rateShares } from '../../bench/statistics/rates.ts'
+import { betaBinomialTail, overDispersionOf, predictiveCorrelation } from '../../stream/detect/beta-binomial.ts'
 import { binomialTail } from '../../stream/detect/special-functions.ts'
 import { Random } from './random.ts'
 import { drawRate } from './random-rates.ts'
@@ -61,5 +62,28 @@ describe('overDispersionOf', () => {
   test('of rates that are all or nothing is at its bound', () => {
     const slides = Array.from({ length: 20 }, (_, index) => ({ hits: index % 2 === 0 ? 0 : 100, trials: 100 }))
     expect(overDispersionOf(slides)).toBe(0.5)
+  })
+})
+
+describe('predictiveCorrelation', () => {
+  test('is that of the Jeffreys posterior without over-dispersion, and of the trials where the baseline is long', () => {
+    // Beta(a, b) has the correlation 1 / (a + b + 1), and a + b is trials + 1
+    expect(predictiveCorrelation({ trials: 100 }, 0)).toBe(1 / 102)
+    expect(predictiveCorrelation({ trials: 1e9 }, 0.002)).toBeCloseTo(0.002, 8)
+    expect(predictiveCorrelation({ trials: 0 }, 0)).toBe(0.5)
+  })
+
+  test('trials of few values tell less of the rate than as many of their own', () => {
+    const alone = predictiveCorrelation({ trials: 10_000 }, 0.01)
+    const together = predictiveCorrelation({ trials: 10_000, squaredTrials: 10_000 * 1_000 }, 0.01)
+    expect(together).toBeGreaterThan(alone)
+    expect(together).toBeCloseTo(0.01 + 0.99 / (10_000 / 10.99 + 2), 12)
+  })
+
+  test('a rate that 100 trials show, taken as known, is wrong a hundred times as often as it says', () => {
+    const traffic = { baselineTrials: 100, rate: 0.05, trials: 3_000 }
+    const { known, posterior } = rateShares({ traffic, runs: 200, seed: 3 })
+    expect(known).toBeGreaterThan(0.01)
+    expect(posterior).toBeLessThan(0.0001)
   })
 })

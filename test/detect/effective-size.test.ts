@@ -7,10 +7,13 @@ import {
   effectiveSize,
   kishSize,
   numericDependence,
+  rankDependence,
   strongest,
 } from '../../stream/detect/effective-size.ts'
+import { Random } from './random.ts'
 
 const seed = 7
+const volatile = { ...DEPENDENT, shape: 'spread' } as const
 
 describe('the size that a p counts', () => {
   it('is that of the rows without dependence, and never more', () => {
@@ -61,6 +64,19 @@ describe('dependence', () => {
     expect(categoricalDependence([new Map([['a', 3]]), new Map([['a', 5]])])).toBeNull()
   })
 
+  it('of ranks sees a spread that changes, and none in independent rows', () => {
+    const draw = new Random(23)
+    const batches = (spreadOf: (slide: number) => number) =>
+      Array.from({ length: 200 }, (_, slide) =>
+        Float64Array.from({ length: 14 }, () => spreadOf(slide) * draw.normal()),
+      )
+    const calmAndWild = rankDependence(batches((slide) => (Math.floor(slide / 20) % 2 === 0 ? 1 : 3)))!
+    expect(effectiveSize(calmAndWild, { rows: 2_000, slides: 12 })).toBeLessThan(60)
+    expect(rankDependence(batches(() => 1))).toBeNull()
+    expect(rankDependence([])).toBeNull()
+    expect(rankDependence(batches(() => 0))).toBeNull()
+  })
+
   it('of categories is that of the one that depends most', () => {
     const random = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]
     const batches = Array.from({ length: 120 }, (_, index) => {
@@ -91,6 +107,13 @@ describe('an hour like all others', () => {
   it('is not drift where rows of a pane and panes resemble each other, though counting rows says so', () => {
     for (const { detector, naive, corrected } of rejections({ traffic: DEPENDENT, shift: 0, runs: 100, seed })) {
       expect(naive, detector).toBeGreaterThan(0.4)
+      expect(corrected, detector).toBeLessThanOrEqual(0.07)
+    }
+  })
+
+  it('is not drift either where it is the spread of rows that goes up and down', () => {
+    for (const { detector, naive, corrected } of rejections({ traffic: volatile, shift: 0, runs: 60, seed })) {
+      expect(naive, detector).toBeGreaterThan(0.25)
       expect(corrected, detector).toBeLessThanOrEqual(0.07)
     }
   })

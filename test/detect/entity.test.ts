@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { detectConfig } from '../../stream/contract/configuration.ts'
 import type { Verdict, VerdictStatus } from '../../stream/contract/verdict.ts'
+import { Entity } from '../../stream/detect/entity.ts'
+import { compilePlan } from '../../stream/detect/plan.ts'
 import { runEntity } from './entity-run.ts'
 import { type ConfigInput, Harness } from './harness.ts'
 import { paneOf } from './panes.ts'
@@ -132,5 +135,32 @@ describe('a metric of one number in five minutes', () => {
       onsetMs: 701 * paneMs,
     })
     expect(found[0]!.timeMs).toBeLessThanOrEqual(712 * paneMs)
+  })
+})
+
+describe('a service that sends in every third minute', () => {
+  const votes = [
+    {
+      ...{ vote: 'volume', problem: 'volume' as const, features: ['volume'], quorum: 1, sustain: { evaluations: 1 } },
+      detectors: ['cusum', 'page-hinkley', 'adwin'],
+    },
+  ]
+  const plan = compilePlan(detectConfig.parse({ ...(quick as object), votes: { service: votes } }))
+  const minute = (startMs: number, rows: number) =>
+    paneOf({
+      ...{ entity: 'api', kind: 'service', startMs, paneMs: minuteMs },
+      rows: Array.from({ length: rows }, (_, hash) => ({ hash })),
+    })
+
+  it('has a reference of its volume that knows the empty ones: they are no change', () => {
+    const entity = Entity.first(plan, 'test', { pane: minute(0, 60), slideEndMs: minuteMs })
+    const seen = new Set<VerdictStatus>()
+    for (let at = 0; at < 240; at++) {
+      const parts = at % 3 === 0 ? [minute(at * minuteMs, 60)] : []
+      const options = { endMs: (at + 1) * minuteMs, paneMs: minuteMs, isSilent: false }
+      const { features } = entity.closeSlide(parts, options).measurement
+      for (const { status } of features.find(({ feature }) => feature === 'volume')!.verdicts) seen.add(status)
+    }
+    expect([...seen].sort()).toEqual(['insufficient', 'stable'])
   })
 })

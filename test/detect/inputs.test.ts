@@ -43,7 +43,7 @@ describe('a model whose feature moves by two standard deviations', () => {
             detectors: ['wasserstein', 'jensen-shannon', 'cusum', 'kswin', 'robust-z', 'quantile'],
           },
           {
-            ...{ vote: 'joint', problem: 'drift', features: [ROWS], quorum: 2, sustain },
+            ...{ vote: 'joint', problem: 'drift', features: [ROWS], quorum: 1, sustain },
             detectors: ['isolation-forest', 'energy'],
           },
         ],

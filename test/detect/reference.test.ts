@@ -1,22 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { alarms } from '../../bench/statistics/dependent-values.ts'
 import { detectConfig } from '../../stream/contract/configuration.ts'
-import { autocorrelation, momentStat } from '../../stream/detect/baseline.ts'
 import { compilePlan } from '../../stream/detect/plan.ts'
-import {
-  type Learner,
-  type LearningSlide,
-  learnReference,
-  standardise,
-  whiten,
-  withoutOutliers,
-} from '../../stream/detect/reference.ts'
+import { type Learner, type LearningSlide, learnReference, withoutOutliers } from '../../stream/detect/reference.ts'
 import { Random } from './random.ts'
 
 const slideMs = 300_000
 const plan = compilePlan(detectConfig.parse({ referencePeriod: '6h', referenceWindows: 2, referenceRows: 500 }))
 const learner: Learner = {
-  ...{ feature: 'x', type: 'numeric' },
+  ...{ feature: 'x', type: 'numeric', anewMs: Number.NEGATIVE_INFINITY },
   freeze: (sample) => ({ rows: Array.from(sample.numeric().values) }),
 }
 
@@ -91,67 +82,5 @@ describe('learnReference', () => {
     expect(learnReference(slides(72, early), [learner], plan, ['a'])).toBeNull()
     expect(learnReference(slides(74, early), [learner], plan, ['a'])).toBeNull()
     expect(learnReference(slides(75, early), [learner], plan, ['a'])).not.toBeNull()
-  })
-})
-
-describe('standardise', () => {
-  it('is in standard deviations, and clipped', () => {
-    expect(standardise(12, { mean: 10, sd: 2 })).toBe(1)
-    expect(standardise(1e9, { mean: 10, sd: 2 })).toBe(6)
-  })
-
-  it('takes any change of a constant as large, but not its rounding', () => {
-    expect(standardise(10.5, { mean: 10, sd: 0 })).toBe(6)
-    expect(Math.abs(standardise(10 + 2e-15, { mean: 10, sd: 0 }))).toBeLessThan(1e-6)
-    expect(standardise(0, { mean: 0, sd: 0 })).toBe(0)
-  })
-})
-
-describe('values that follow one another', () => {
-  const draw = new Random(11)
-  const values: number[] = [0]
-  while (values.length < 3_000) values.push(0.7 * values.at(-1)! + draw.normal())
-  const statsOf = (list: readonly number[], perSlide: number) =>
-    Array.from({ length: list.length / perSlide }, (_, slide) => {
-      const own = list.slice(slide * perSlide, (slide + 1) * perSlide)
-      return momentStat(
-        own.map((mean) => ({ endMs: slide, count: 1, mean, m2: 0, panes: [] })),
-        slide,
-      )!
-    })
-
-  it('have their autocorrelation told from sums of slides as from the values themselves', () => {
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-    const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length
-    let products = 0
-    let pairs = 0
-    for (let index = 1; index < values.length; index++) {
-      if (index % 30 === 0) continue
-      products += (values[index]! - mean) * (values[index - 1]! - mean)
-      pairs++
-    }
-    expect(autocorrelation(statsOf(values, 30))).toBeCloseTo(products / pairs / variance, 10)
-    expect(autocorrelation(statsOf(values, 30))).toBeCloseTo(0.7, 1)
-  })
-
-  it('have none that is known where neighbours are few, or all are the same', () => {
-    expect(autocorrelation(statsOf(values, 1))).toBe(0)
-    expect(autocorrelation(statsOf(values.slice(0, 60), 30))).toBe(0)
-    expect(autocorrelation(statsOf(new Array<number>(300).fill(5), 30))).toBe(0)
-  })
-
-  it('are judged by what the one before them did not foretell', () => {
-    const standard = { mean: 0, sd: 1, autocorrelation: 0.6 }
-    expect(whiten(2, null, standard)).toBe(2)
-    expect(whiten(2, 1, standard)).toBeCloseTo((2 - 0.6) / 0.8, 12)
-    expect(whiten(6, -6, standard)).toBe(6)
-    expect(whiten(2, 1, { mean: 0, sd: 1 })).toBe(2)
-  })
-
-  it('do not alarm on quiet data once they are whitened, as the published defaults do', () => {
-    for (const { detector, published, whitened } of alarms({ autocorrelation: 0.9, weeks: 2, seed: 3 })) {
-      expect(published, detector).toBeGreaterThan(300)
-      expect(whitened, detector).toBeLessThanOrEqual(2)
-    }
   })
 })

@@ -96,13 +96,16 @@ describe('volume', () => {
   })
 
   it('is stable between half and twice of what is usual, whatever the p', () => {
-    const status = (count: number) => heldToFloor(drift, { value: slide(count), baseline, panesInSlide: 10 }).status
+    const status = (count: number) =>
+      heldToFloor(drift, { level: slide(count).mean, usual: baseline.mean, panesInSlide: 10 }).status
     expect([76, 150, 299].map(status)).toEqual(['stable', 'stable', 'stable'])
     expect([0, 74, 301].map(status)).toEqual(['drift', 'drift', 'drift'])
     expect(expectedInPane(baseline, 10)).toBeCloseTo(15)
   })
 
   it('is not judged where rows usually come less often than once a pane', () => {
-    expect(heldToFloor(drift, { value: slide(0), baseline, panesInSlide: 151 }).status).toBe('insufficient')
+    expect(heldToFloor(drift, { level: slide(0).mean, usual: baseline.mean, panesInSlide: 151 }).status).toBe(
+      'insufficient',
+    )
   })
 })

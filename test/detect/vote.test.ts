@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest'
 import type { Vote } from '../../stream/contract/finding.ts'
 import type { VerdictStatus } from '../../stream/contract/verdict.ts'
 import type { DetectorGroup } from '../../stream/detect/detectors/detector.ts'
-import type { Rule } from '../../stream/detect/plan.ts'
-import { holdVote, initialVote, type StandingVerdict } from '../../stream/detect/vote.ts'
+import type { HeldRule } from '../../stream/detect/plan.ts'
+import { holdVote, initialVote, isHeld, type StandingVerdict, worseOf } from '../../stream/detect/vote.ts'
 
-const rule: Rule = {
+const rule: HeldRule = {
   ...{ vote: 'drift', problem: 'drift', features: 'every numeric', detectors: [] },
   ...{ quorum: 2, sustain: { count: 2, spacingMs: 30, gapMsMax: 60 } },
+  ...{ threshold: 6, warningThreshold: 4, quietBelow: 4, givenThreshold: null, sensitivity: 'medium' },
 }
 const scores = { insufficient: 0, stable: 1, warning: 4, drift: 7 }
 
@@ -33,7 +34,7 @@ const agree = three('drift', 'drift', 'stable')
 const abstain = three('insufficient', 'insufficient', 'drift')
 const disagree = three('drift', 'stable', 'stable')
 
-function course(evaluations: readonly (readonly StandingVerdict[])[], of: Rule = rule, everyMs = 10): Vote[] {
+function course(evaluations: readonly (readonly StandingVerdict[])[], of: HeldRule = rule, everyMs = 10): Vote[] {
   const state = initialVote()
   return evaluations.map((named, index) => {
     const evaluationMs = (index + 1) * everyMs
@@ -124,6 +125,43 @@ describe('holdVote', () => {
     // Once the second half window has begun a third, the least is taken over the last two.
     const longer = course([scored(9, 6), ...Array.from({ length: 6 }, () => scored(20, 12))])
     expect(longer.at(-1)!.score).toBe(12)
+  })
+
+  it('goes by scores against its own threshold, whatever the detectors say by themselves', () => {
+    const scored = [verdict('two-sample', 'stable', { score: 5 }), verdict('anomaly', 'warning', { score: 5.5 })]
+    const lower = { ...rule, threshold: 5, warningThreshold: 3 }
+    expect(statuses(course([scored, scored, scored, scored], lower)).at(-1)).toBe('drift')
+    expect(statuses(course([scored, scored, scored, scored]))).toEqual(Array(4).fill('warning'))
+    const [vote] = course([scored], lower)
+    expect(vote!.groups.map(({ status }) => status)).toEqual(['drift', 'drift'])
+    expect(vote).toMatchObject({ score: 5, threshold: 5, latestScore: 5 })
+  })
+
+  it('does not hear what an effect below its floor has to say, however high the score', () => {
+    const held = { ...verdict('two-sample', 'stable', { score: 99 }), isHeld: true }
+    const [vote] = course([[held, verdict('anomaly', 'drift')]])
+    expect(vote).toMatchObject({ status: 'stable', score: 0 })
+    // of a group it is not the voice while another member has something to say
+    const [other] = course([[held, verdict('two-sample', 'drift', { detector: 'psi' }), verdict('anomaly', 'drift')]])
+    expect(other).toMatchObject({ status: 'warning', score: 7 })
+    expect(worseOf(held, verdict('two-sample', 'stable', { score: 0.1 })).verdict.score).toBe(0.1)
+    expect(isHeld({ ...held.verdict, effect: -0.2 }, { effectFloor: 0.1 })).toBe(false)
+    expect(isHeld({ ...held.verdict, effect: -0.05 }, { effectFloor: 0.1 })).toBe(true)
+    expect(isHeld({ ...held.verdict, effect: 5, held: true }, { effectFloor: 0.1 })).toBe(true)
+  })
+
+  it('takes off every score what many votes at once are worth', () => {
+    const at = { feature: 'x', evaluationMs: 10, verdicts: three('drift', 'drift', 'drift') }
+    const verdicts = at.verdicts.map((each) => ({ ...each, judgedMs: 10 }))
+    const vote = holdVote(initialVote(), rule, { ...at, verdicts, discount: 1.5 })
+    expect(vote).toMatchObject({ status: 'warning', score: 5.5, latestScore: 5.5 })
+    expect(vote.groups.map(({ status, score }) => [status, score])).toEqual(Array(3).fill(['warning', 5.5]))
+  })
+
+  it('tells since when its score has only stood', () => {
+    const lone = { ...rule, quorum: 1 }
+    const old = [verdict('anomaly', 'drift', { judgedMs: 10 })]
+    expect(course([old, old], lone).map(({ latestMs }) => latestMs)).toEqual([undefined, 10])
   })
 
   it('takes a duration as unbroken agreement for so long', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, inject, it } from 'vitest'
+import { idOf } from '../../stream/contract/id.ts'
 import { createSink } from '../../stream/io/postgres/sink.ts'
 import { databaseUrl, migratedDatabase, type TestDatabase } from '../io/database.ts'
-import { deadLetter, logRecords, measurement } from '../io/records.ts'
+import { deadLetter, learnedReference, logRecords, measurement } from '../io/records.ts'
 
 const day = 86_400_000
 /** Chunks begin on Thursdays, at midnight (UTC): multiples of 7 days since the epoch. */
@@ -95,6 +96,27 @@ describe.skipIf(databaseUrl === '')('retention on the plain tables', () => {
     expect(await timesLeft(world)).toEqual(rising(left))
     expect(await world.count('measurement_features')).toBe(2 * left.length)
     expect(await world.sink.dropOld(world.keep, nowMs)).toEqual({ chunks: 0, rows: 0 })
+  })
+
+  it('keeps a reference as long as its entity, however old it is', async () => {
+    const world = await migratedDatabase({ timescale: 'off' })
+    const sink = createSink(world.pool, world.schema)
+    const longAgoMs = nowMs - 20 * week
+    const entities = [
+      { entity: 'model:seen', seenMs: nowMs - day },
+      { entity: 'model:gone', seenMs: nowMs - 10 * week },
+    ]
+    const bodies = entities.flatMap(({ entity, seenMs }) => [
+      learnedReference({ reference: idOf('reference', entity), entity, toMs: longAgoMs, fromMs: longAgoMs - day }),
+      measurement({ entity, evaluationMs: seenMs }),
+    ])
+    await sink.write({ topic: 'measurements', partition: 0, records: logRecords(bodies) })
+    for (const table of ['measurements', 'measurement_features', 'entities', 'learned_references']) {
+      await world.pool.query(`update ${world.schema}.${table} set stored_at = time`)
+    }
+    // a measurement, its two features, its entity, and then what only that went by
+    expect(await sink.dropOld({ measurements: keptMs }, nowMs)).toEqual({ chunks: 0, rows: 5 })
+    expect((await world.rows('learned_references', 'entity')).map(({ entity }) => entity)).toEqual(['model:seen'])
   })
 
   it('deletes more than one batch, and stops at what has no time to be kept for', async () => {

@@ -16,7 +16,7 @@ import { described, missingPermissions } from '../../stream/io/kafka/refusal.ts'
 import { createTopics, ensureTopics, offsetRanges, withAdmin } from '../../stream/io/kafka/topics.ts'
 import { type Permission, workerPermissions } from '../../stream/permissions.ts'
 import { createTelemetry } from '../../stream/telemetry.ts'
-import { stageNames } from '../../stream/topology.ts'
+import { stageNames, topicsInUse } from '../../stream/topology.ts'
 import { smallPipeline, smallTraffic, sourcePartitions } from '../runtime/small-world.ts'
 import { type DatabaseRoles, databaseRoles } from './database-roles.ts'
 import { type SecuredBroker, startSecuredBroker } from './secured-broker.ts'
@@ -133,7 +133,7 @@ describe.skipIf(servicesMissing)('a secured broker', () => {
       await asked('/health/ready'),
       await asked('/api/openapi.json'),
     ]
-    for (const name of topicNames) {
+    for (const name of topicsInUse({})) {
       const topic = brokerTopic(name, prefix)
       const ranges = (await withAdmin(kafka, (admin) => offsetRanges(admin, topic)))!
       const all = ranges.map(({ low, high }, partition) => ({ topic, partition, from: low, to: high }))

@@ -17,6 +17,7 @@ import {
   command,
   deadLetter,
   incident,
+  learnedReference,
   logRecords,
   measurement,
   noonMs,
@@ -48,7 +49,8 @@ describe.skipIf(databaseUrl === '')('the roles of the database', () => {
     const sink = createSink(pool.worker, schema)
     const write = (topic: Parameters<typeof sink.write>[0]['topic'], bodies: object[], from = 0) =>
       sink.write({ topic, partition: 0, records: logRecords(bodies, from) })
-    await write('measurements', [measurement({ evaluationMs: noonMs - 400 * dayMs }), measurement()])
+    const old = measurement({ evaluationMs: noonMs - 400 * dayMs })
+    await write('measurements', [learnedReference(), old, measurement()])
     await write('incidents', [incident({ remediations: [remediation()] })])
     await write('incidents', [incident({ version: 2, remediations: [approved] })], 1)
     await write('commands', [command()])

@@ -73,7 +73,8 @@ describe.skipIf(servicesMissing)('a configuration that changed while no worker r
 })
 
 async function measurements(world: World): Promise<Measurement[]> {
-  return (await world.read('measurements')).map(({ value }) => decodeJson(value!) as Measurement)
+  const bodies = (await world.read('measurements')).map(({ value }) => decodeJson(value!) as Measurement)
+  return bodies.filter(({ type }) => type === 'measurement')
 }
 
 /** @param of.changes how often respond is to go over to another configuration, this time included, before the worker is stopped */

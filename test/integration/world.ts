@@ -11,14 +11,14 @@ import type { Admin } from 'kafkajs'
 import { inject, onTestFinished } from 'vitest'
 import { type LoadedConfig, loadConfig } from '../../stream/config.ts'
 import type { LogRecord } from '../../stream/contract/stage.ts'
-import { brokerTopic, type TopicName, topicNames } from '../../stream/contract/topics.ts'
+import { brokerTopic, type TopicName } from '../../stream/contract/topics.ts'
 import { createKafka, type Kafka } from '../../stream/io/kafka/client.ts'
 import { RawProducer } from '../../stream/io/kafka/raw-producer.ts'
 import { readRanges } from '../../stream/io/kafka/reader.ts'
 import { offsetRanges } from '../../stream/io/kafka/topics.ts'
 import type { Pool } from '../../stream/io/postgres/pool.ts'
 import { LocalPipeline } from '../../stream/runtime/local.ts'
-import { stageNames } from '../../stream/topology.ts'
+import { stageNames, topicsInUse } from '../../stream/topology.ts'
 import type { SourceInput } from '../driver.ts'
 import { freshSchemaName, testPool } from '../io/database.ts'
 import { lags } from '../lags.ts'
@@ -144,7 +144,7 @@ export async function createWorld(change: { respond?: object; detect?: object } 
       ),
     read: (name) => readTopic(names, brokerTopic(name, prefix)),
     async ends() {
-      const counted = await Promise.all(topicNames.map(async (name) => [name, await count(name)] as const))
+      const counted = await Promise.all(topicsInUse({}).map(async (name) => [name, await count(name)] as const))
       return Object.fromEntries(counted) as Record<TopicName, number>
     },
     async holds(contents, withinMs = 30_000) {
@@ -204,7 +204,8 @@ export type Contents = Record<keyof typeof decided, [string, string][]>
 function contentsOf(name: keyof typeof decided, records: readonly LogRecord[]): [string, string][] {
   const found = new Map<string, string>()
   for (const { headers, value } of records) {
-    if (headers['ce_type'] !== `sentinel.${decided[name]}.v1`) continue
+    const types = name === 'measurements' ? [decided[name], 'reference'] : [decided[name]]
+    if (!types.some((type) => headers['ce_type'] === `sentinel.${type}.v1`)) continue
     const id = headers['ce_id']!
     const text = Buffer.from(value!).toString('utf8')
     if (found.has(id) && found.get(id) !== text) throw new Error(`${name}: ${id} has two contents`)
@@ -236,7 +237,7 @@ export function undisturbed(
 }
 
 export async function contents(world: World): Promise<Contents> {
-  const read = await Promise.all(topicNames.map(async (name) => [name, await world.read(name)] as const))
+  const read = await Promise.all(topicsInUse({}).map(async (name) => [name, await world.read(name)] as const))
   const records = new Map(read)
   return mapDecided((name) => contentsOf(name, records.get(name)!))
 }
@@ -286,7 +287,9 @@ export async function tables({ pool, schema }: World): Promise<Omit<Contents, 'p
   const unreadable = await pool.query(`select topic, record_offset, reason from ${schema}.unreadable`)
   if (unreadable.rows.length > 0) throw new Error(`not readable: ${JSON.stringify(unreadable.rows)}`)
   return {
-    measurements: await rows('measurements'),
+    measurements: [...(await rows('measurements')), ...(await rows('learned_references'))].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    ),
     incidents: await rows('incident_versions', `id || ' ' || version`),
     audit: await rows('audit'),
     'dead-letters': await rows('dead_letters'),
@@ -312,18 +315,21 @@ export function asTables({ measurements, incidents, audit, 'dead-letters': deadL
  *
  * @param keep ids of members that live on
  */
-export async function expireSessions(world: World, keep: ReadonlySet<string> = new Set()): Promise<void> {
+export async function expireSessions(world: Groups, keep: ReadonlySet<string> = new Set()): Promise<void> {
   for (const [groupId, members] of await membersOf(world)) {
     for (const memberId of members) if (!keep.has(memberId)) await leaveGroup(groupId, memberId)
   }
 }
+
+/** What names the groups of a worker. */
+type Groups = Pick<World, 'admin' | 'prefix' | 'loaded'>
 
 /** Ids of the members of every group of the worker. */
 export async function memberIds(world: World): Promise<Set<string>> {
   return new Set((await membersOf(world)).flatMap(([, members]) => members))
 }
 
-async function membersOf({ admin, prefix, loaded }: World): Promise<[string, string[]][]> {
+async function membersOf({ admin, prefix, loaded }: Groups): Promise<[string, string[]][]> {
   const groupIds = stageNames.map((stage) => `${prefix}${loaded.config.kafka.groupPrefix}.${stage}`)
   const { groups } = await admin.describeGroups(groupIds)
   return groups.map(({ groupId, members }) => [groupId, members.map(({ memberId }) => memberId)])

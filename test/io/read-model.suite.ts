@@ -3,15 +3,19 @@ import { expect, it } from 'vitest'
 import { idOf } from '../../stream/contract/id.ts'
 import type { Incident } from '../../stream/contract/incident.ts'
 import type { TopicName } from '../../stream/contract/topics.ts'
-import type { ReadModel } from '../../stream/read-model.ts'
+import { evidenceOf, type ReadModel } from '../../stream/read-model.ts'
 import {
   auditEntry,
+  hourMs,
   incident,
+  learnedReference,
   logRecords,
   measurement,
   minuteMs,
+  modelQuality,
   noonMs,
   proposal,
+  qualitySlot,
   remediation,
   vote,
 } from './records.ts'
@@ -31,6 +35,34 @@ export function readModelSuite(subject: Subject): void {
     expect(await readModel.approvals()).toEqual([])
     expect(await readModel.proposal(idOf('command', 'none'))).toBeNull()
     expect(await readModel.audit('default', -1, 10)).toEqual([])
+  })
+
+  it('adds up what the tasks counted of a model, the newest of each slot', async () => {
+    const { readModel, apply } = await subject()
+    const later = qualitySlot({ startMs: noonMs + hourMs, predictions: 1, labelled: 0, correct: 0 })
+    const bodies = [
+      modelQuality({ slots: [qualitySlot({ labelled: 1, correct: 1 })] }),
+      modelQuality({ asOfMs: noonMs + 2 * hourMs, slots: [qualitySlot(), later] }),
+      modelQuality({ task: 1 }),
+      modelQuality({ entity: 'model:churn@3#north', segment: 'north' }),
+      modelQuality({ tenant: 'other' }),
+    ]
+    await apply('model-quality', logRecords(bodies))
+    const range = { fromMs: noonMs, toMs: noonMs + 3 * hourMs }
+    const { series, truncated } = await readModel.quality({ tenant: 'default', ...range })
+    expect(truncated).toBe(false)
+    expect(series.map(({ entity, segment }) => [entity, segment])).toEqual([
+      ['model:churn@3', null],
+      ['model:churn@3#north', 'north'],
+    ])
+    expect(series[0]!.slots).toMatchObject([
+      { startMs: noonMs, predictions: 20, labelled: 10, correct: 8, classes: [['yes', 10, 8]] },
+      { startMs: noonMs + hourMs, predictions: 1 },
+    ])
+    const one = await readModel.quality({ entity: 'model:churn@3', fromMs: noonMs + 1, toMs: range.toMs })
+    expect(one.series.map(({ tenant, slots }) => [tenant, slots.length])).toEqual([['default', 1]])
+    expect((await readModel.quality({ tenants: ['other'], ...range })).series).toHaveLength(1)
+    expect((await readModel.quality({ tenants: [], ...range })).series).toEqual([])
   })
 
   it('pages incidents newest first, those of one moment too', async () => {
@@ -235,5 +267,48 @@ export function readModelSuite(subject: Subject): void {
     await apply('audit', logRecords([...entries, auditEntry(0, { tenant: 'other' }), entries[1]!]))
     expect(await readModel.audit('default', -1, 10)).toEqual(entries)
     expect(await readModel.audit('default', 0, 1)).toEqual([entries[1]])
+  })
+
+  it('gives a measurement by its id, with the references that it names and the course before it', async () => {
+    const { readModel, apply } = await subject()
+    const [one, two] = [idOf('reference', 'one'), idOf('reference', 'two')]
+    const withReferences = (evaluationMs: number, source = 'predictions') => {
+      const plain = measurement({ evaluationMs, source })
+      const [age, error] = plain.features
+      const features = [
+        { ...age!, reference: one },
+        { ...error!, reference: two },
+      ]
+      return { ...plain, features }
+    }
+    const [before, asked] = [withReferences(noonMs - 5 * minuteMs), withReferences(noonMs)]
+    const secondPart = learnedReference({ id: idOf('reference-part', one, 1), part: { index: 1, count: 2 } })
+    await apply('measurements', [
+      ...logRecords([
+        learnedReference({ part: { index: 0, count: 2 } }),
+        secondPart,
+        learnedReference({ reference: two, tenant: 'other' }),
+        learnedReference({ reference: idOf('reference', 'three') }),
+        withReferences(noonMs - 61 * minuteMs),
+        before,
+        withReferences(noonMs - 5 * minuteMs, 'elsewhere'),
+        asked,
+        withReferences(noonMs + minuteMs),
+      ]),
+    ])
+    expect(await readModel.measurement(asked.id)).toEqual(asked)
+    expect(await readModel.measurement(idOf('measurement', 'none'))).toBeNull()
+    expect(await readModel.references([])).toEqual([])
+    const found = (await evidenceOf(readModel, asked.id))!
+    expect(found.measurement).toEqual(asked)
+    expect(found.references.map(({ id }) => id).sort()).toEqual([one, secondPart.id].sort())
+    expect(found.course).toEqual(
+      [before, asked].map(({ evaluationMs }) => ({
+        evaluationMs,
+        verdicts: [{ feature: 'age', detector: 'psi', status: 'stable', score: 0.25, statistic: 0.1 }],
+        votes: [{ feature: 'age', vote: 'drift', status: 'stable', score: 0.5 }],
+      })),
+    )
+    expect(await evidenceOf(readModel, idOf('measurement', 'none'))).toBeNull()
   })
 }

@@ -4,6 +4,8 @@ import type { Measurement, Vote } from '../../stream/contract/finding.ts'
 import { digestOf, idOf } from '../../stream/contract/id.ts'
 import type { AuditEntry, Command, Incident, Proposal, Remediation } from '../../stream/contract/incident.ts'
 import type { DeadLetter } from '../../stream/contract/ingest-records.ts'
+import type { ModelQuality, QualitySlot } from '../../stream/contract/quality.ts'
+import type { LearnedReference } from '../../stream/contract/reference.ts'
 import type { LogRecord } from '../../stream/contract/stage.ts'
 
 export const noonMs = Date.UTC(2026, 2, 1, 12)
@@ -72,6 +74,33 @@ export function measurement(changes: Partial<Measurement> = {}): Measurement {
       },
     ],
     votes: [vote()],
+    ...changes,
+  }
+}
+
+export function learnedReference(changes: Partial<LearnedReference> = {}): LearnedReference {
+  const { reference = idOf('reference', 'one'), id = reference } = changes
+  return {
+    type: 'reference',
+    id,
+    reference,
+    ...{ tenant: 'default', entity: 'model:churn@3', kind: 'model', source: 'predictions' },
+    fromMs: noonMs - 24 * 60 * minuteMs,
+    toMs: noonMs - 60 * minuteMs,
+    features: [
+      {
+        feature: 'age',
+        kind: 'numeric',
+        ...{ slides: 276, rows: 1_000, effectiveRows: 750.5 },
+        bins: {
+          kind: 'numeric',
+          edges: [20, 40, 60],
+          counts: [100, 400, 400, 100],
+          ...{ mean: 40, standardDeviation: 15, min: 1, max: 79 },
+        },
+        standard: { mean: 40, standardDeviation: 2, autocorrelation: 0.5, levelShare: 1 },
+      },
+    ],
     ...changes,
   }
 }
@@ -165,6 +194,42 @@ export function deadLetter(offset: number, changes: Partial<DeadLetter> = {}): D
     reason: 'not JSON',
     value: 'eA==',
     valueBytes: 1,
+    ...changes,
+  }
+}
+
+export const hourMs = 60 * minuteMs
+
+export function qualitySlot(changes: Partial<QualitySlot> = {}): QualitySlot {
+  const { startMs = noonMs } = changes
+  return {
+    startMs,
+    endMs: startMs + hourMs,
+    predictions: 10,
+    labelled: 5,
+    correct: 4,
+    unlabelled: 1,
+    bins: [{ bin: 15, count: 10, labelled: 5, labelledSum: 3_900_000, correct: 4 }],
+    classes: [['yes', 5, 4]],
+    other: [0, 0],
+    ...changes,
+  }
+}
+
+export function modelQuality(changes: Partial<ModelQuality> = {}): ModelQuality {
+  const { tenant = 'default', entity = 'model:churn@3', task = 0, asOfMs = noonMs + hourMs, segment = null } = changes
+  return {
+    type: 'model-quality',
+    id: idOf('model-quality', tenant, entity, task, asOfMs),
+    tenant,
+    entity,
+    source: 'predictions',
+    model: 'churn',
+    version: '3',
+    segment,
+    task,
+    asOfMs,
+    slots: [qualitySlot()],
     ...changes,
   }
 }

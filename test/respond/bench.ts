@@ -70,6 +70,7 @@ export interface VoteGiven {
   readonly score?: number
   readonly onsetMs?: number
   readonly changed?: boolean
+  readonly settled?: true
 }
 
 export interface FindingGiven extends VoteGiven {
@@ -77,6 +78,7 @@ export interface FindingGiven extends VoteGiven {
   readonly tenant?: string
   readonly source?: string
   readonly timeMs?: number
+  readonly measurementId?: string
   readonly note?: string
   readonly votes?: readonly VoteGiven[]
 }
@@ -92,12 +94,12 @@ export function finding(given: FindingGiven = {}): Finding {
     kind: entity.slice(0, entity.indexOf(':')) as Finding['kind'],
     source,
     timeMs,
-    measurementId: null,
+    measurementId: given.measurementId ?? null,
     votes: votes.map((vote) => {
       const { problem = 'latency', status = 'drift', feature = problem, score = 4, changed = true } = vote
       const { previous = status === 'drift' ? 'stable' : 'drift', onsetMs } = vote
-      const onset = onsetMs === undefined ? {} : { onsetMs }
-      return { vote: problem, feature, problem, status, score, quorum: 1, groups: [], previous, changed, ...onset }
+      const more = { ...(onsetMs !== undefined && { onsetMs }), ...(vote.settled && { settled: true as const }) }
+      return { vote: problem, feature, problem, status, score, quorum: 1, groups: [], previous, changed, ...more }
     }),
     evidence: [],
     ...(given.note === undefined ? {} : { note: given.note }),

@@ -24,6 +24,21 @@ describe('an incident opens', () => {
     expect(emission.id).toBe(idOf('incident-version', bench.incident().id, 1))
   })
 
+  it('and says by which measurement, for each signal that of the finding that made it active last', () => {
+    const [first, later, again] = ['first', 'later', 'again'].map((name) => idOf('measurement', name)) as [
+      string,
+      string,
+      string,
+    ]
+    const bench = new Bench()
+    bench.finds({ measurementId: first })
+    bench.finds({ measurementId: later, feature: 'more', timeMs: start + minute })
+    expect(bench.incident().entities).toMatchObject([{ features: ['latency', 'more'], measurementId: first }])
+    bench.finds({ ...stable, votes: [stable, { ...stable, feature: 'more' }], timeMs: start + 2 * minute })
+    bench.finds({ measurementId: again, timeMs: start + 3 * minute })
+    expect(bench.incident().entities).toMatchObject([{ status: 'active', measurementId: again }])
+  })
+
   it.each(['warning', 'insufficient'] as const)('never for %s alone', (status) => {
     expect(new Bench().finds({ status, previous: 'stable' })).toEqual([])
   })

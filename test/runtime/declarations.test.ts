@@ -63,15 +63,20 @@ function changedAgain(from: Pipeline): Pipeline {
   return { ...config, digests: configurationDigests(config) }
 }
 
-const types = ['measurement', 'finding', 'incident', 'command', 'audit'] as const
+const types = ['measurement', 'reference', 'finding', 'incident', 'command', 'audit'] as const
 
 function live(schedule: readonly Action[]): Driver {
   return new Driver(options, input).run(schedule)
 }
 
+function measurementsOf(driver: Driver): Measurement[] {
+  return driver.bodies<Measurement>('measurements').filter(({ type }) => type === 'measurement')
+}
+
 function liveRecords(driver: Driver): Map<string, Map<string, string>> {
   const topics = {
     measurement: 'measurements',
+    reference: 'measurements',
     finding: 'casefile',
     incident: 'incidents',
     command: 'commands',
@@ -150,7 +155,7 @@ const halfway: Action[] = [
 
 describe('a declared switch of configurations', { timeout: 240_000 }, () => {
   const driver = live(halfway)
-  const measurements = driver.bodies<Measurement>('measurements')
+  const measurements = measurementsOf(driver)
 
   it('holds from its event time on: slides before it are judged as before, later ones by the new votes', () => {
     const votesAt = (one: Measurement) => one.votes.some(({ vote }) => vote === 'latency')
@@ -169,9 +174,9 @@ describe('a declared switch of configurations', { timeout: 240_000 }, () => {
   it('keeps what does not depend on it: windows and baselines go on', () => {
     const undisturbed = new Driver(options, input).run([])
     const counts = (of: Driver) =>
-      of
-        .bodies<Measurement>('measurements')
-        .map(({ source, entity, evaluationMs, count }) => `${source} ${entity} ${evaluationMs} ${count}`)
+      measurementsOf(of).map(
+        ({ source, entity, evaluationMs, count }) => `${source} ${entity} ${evaluationMs} ${count}`,
+      )
     expect(counts(driver).sort()).toEqual(counts(undisturbed).sort())
     const latency = measurements.filter(({ votes }) => votes.some(({ vote }) => vote === 'latency'))
     const verdicts = latency.slice(0, 3).flatMap(({ features }) => features.flatMap((feature) => feature.verdicts))

@@ -39,9 +39,9 @@ function run({ partitions, perSecond }: { partitions: number; perSecond: number 
     partitions: Object.fromEntries(topicNames.map((name) => [name, 1])) as unknown as LocalOptions['partitions'],
     clock: () => startMs,
     keepOnly: [],
-    observe: ({ topic, value }) => {
+    observe: ({ topic, value, headers }) => {
       const body = () => JSON.parse(Buffer.from(value).toString())
-      if (topic === 'measurements') measurements.push(body() as Measurement)
+      if (headers['ce_type'] === 'sentinel.measurement.v1') measurements.push(body() as Measurement)
       if (topic === 'incidents') incidents.push(body() as Incident)
     },
   })

@@ -7,6 +7,7 @@ import { createMemoryDemo } from '../../stream/cli/demo-memory.ts'
 import { packageFile } from '../../stream/cli/package-file.ts'
 import { loadConfig } from '../../stream/config.ts'
 import type { Measurement } from '../../stream/contract/finding.ts'
+import type { LearnedReference } from '../../stream/contract/reference.ts'
 import { type Narrator, playStory } from '../../stream/simulate/story.ts'
 
 const startMs = Date.UTC(2026, 0, 5)
@@ -40,7 +41,8 @@ export async function expectStory(seed: number): Promise<void> {
     clock: () => nowMs++,
     observe: ({ topic, value }) => {
       if (topic !== 'measurements') return
-      const measurement = JSON.parse(Buffer.from(value).toString('utf8')) as Measurement
+      const measurement = JSON.parse(Buffer.from(value).toString('utf8')) as Measurement | LearnedReference
+      if (measurement.type === 'reference') return
       if (measurement.evaluationMs <= startMs + dayMs || measurement.evaluationMs > startMs + 2 * dayMs) return
       for (const { status } of measurement.votes) {
         judged.evaluations++

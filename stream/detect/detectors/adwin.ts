@@ -120,6 +120,10 @@ function largestCut(state: AdwinState, config: AdwinConfig): Cut {
 /**
  * ADWIN: a change of the mean over a window that grows while nothing changes.
  *
+ * A cut of the window of W values into parts of n and m alarms where their means differ by more than
+ * sqrt(2·variance·s·L) + 2·s·L / 3, with L = ln(2·ln W / delta) and s = 1 / n + 1 / m, both parts less
+ * `minWindowLength` - 1.
+ *
  * The score is -log10 of the smallest delta at which the largest cut of the window would still alarm: a continuous
  * statistic, which passes -log10(delta) where River alarms. It is taken every `clock` values and stands in between.
  * An alarm lasts one value; then the window starts anew, as River drops the whole of it at the next update.
@@ -146,6 +150,8 @@ export const adwin = {
   config: configSchema,
   minSamples: GRACE_MIN + 1,
   initial,
+  alarmScore: ({ delta }) => -Math.log10(delta),
+  alarmingAt: (score, config) => ({ ...config, delta: 10 ** -score }),
   update(state, value, config): Verdict {
     insert(state, value, config.maxBuckets)
     const sampleCount = state.width

@@ -18,6 +18,9 @@ export type ChiSquareConfig = z.infer<typeof configSchema>
 /**
  * Pearson's chi-square test of homogeneity: any change of the shares of categories.
  *
+ * The statistic is Σ (observed - expected)² / expected over both sides and all columns, expected being what each side would
+ * hold of a column if both had the same shares.
+ *
  * The reference's categories with at least `minShare` of its rows are columns; all others, and those that the reference
  * has never seen, are one more, `other`. Columns of which either side is expected to hold less than `minExpected` rows
  * join it, the smallest first. What is expected depends on how many rows there are: `pValue` is of the table at the

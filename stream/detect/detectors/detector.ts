@@ -67,6 +67,13 @@ export interface SequentialDetector<Config, State> {
   readonly minSamples: number
   initial(config: Config): State
   update(state: State, value: number, config: Config): Verdict
+  /** The score that an alarm begins at. */
+  alarmScore(config: Config): number
+  /**
+   * The same options, but that it alarms, and so begins anew, from this score on. A vote whose threshold lies above the
+   * detector's own would else never be reached: a statistic that begins anew at 4 stands at 6 by its last step alone.
+   */
+  alarmingAt(score: number, config: Config): Config
 }
 
 /** One value of a series at its time. */
@@ -121,6 +128,8 @@ export interface RateValue {
 
 /** The rolling baseline of a rate, the judged value left out. */
 export interface RateBaseline extends RateValue {
+  /** Sum of trials² over its values; where absent each trial stands for itself. */
+  readonly squaredTrials?: number
   /** Correlation of the trials of one slide, as its slides show it (`overDispersionOf`); unknown where absent. */
   readonly overDispersion?: number
 }
@@ -132,6 +141,14 @@ export interface SlideRows {
   /** Mean on the scale that the feature is judged on. */
   readonly mean: number
   readonly histogram: LogHistogram
+}
+
+/** Levels of the slides before the judged one. */
+export interface LevelBaseline {
+  /** Ascending. */
+  readonly levels: Float64Array
+  /** Of neighbours, in order of time: [0, 0.95]. */
+  readonly autocorrelation: number
 }
 
 /** Judges one value of a series against the rolling baseline that leaves it out. Stateless: the baseline is the state. */
@@ -163,6 +180,5 @@ export type AnomalyDetector<Config> =
       readonly minSamples: number
       /** What is judged of a slide; null where its rows are too few to say. */
       levelOf(slide: SlideRows, config: Config): number | null
-      /** @param baseline levels of the slides before, ascending */
-      judge(baseline: Float64Array, level: number, config: Config): Verdict
+      judge(baseline: LevelBaseline, level: number, config: Config): Verdict
     }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { Verdict } from '../../contract/verdict.ts'
 import { countByCategory, type FrozenCategories, freezeCategories, rowsOf } from '../category-bins.ts'
-import { jensenShannonOf, jensenShannonTail } from '../jensen-shannon-distance.ts'
+import { excessDistance, jensenShannonOf, jensenShannonTail } from '../jensen-shannon-distance.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import type { CategoricalSample, TwoSampleDetector } from './detector.ts'
 
@@ -18,6 +18,9 @@ export type JensenShannonCategoricalConfig = z.infer<typeof configSchema>
 /**
  * Jensen-Shannon distance of a category, with its significance.
  *
+ * The distance is the root of the divergence Σ (r·log2(r / m) + w·log2(w / m)) / 2 over the bins, r and w being the shares of
+ * the reference and of the window in each, and m = (r + w) / 2.
+ *
  * The reference's categories with at least `minShare` of its rows are the bins; all others, and those that the
  * reference has never seen, are one more bin, `other`.
  *
@@ -25,13 +28,14 @@ export type JensenShannonCategoricalConfig = z.infer<typeof configSchema>
  * @param config.smoothing      rows added to every bin that either side has filled, for p: 0.5. The distance is plain
  * @param config.warningScore   -log10 p from which the status is warning: 2
  * @param config.driftScore     -log10 p from which the status is drift: 3
- * @param config.warningEffect  least distance for warning: 0.13, where a small change has a stability index of 0.10
- * @param config.driftEffect    least distance for drift: 0.21, where it has one of 0.25
- * @returns statistic and effect: the distance, in [0, 1]; p from 8·divergence, smoothed, = (1/n + 1/m) · chi-square(filled
+ * @param config.warningEffect  least effect for warning: 0.13, where a small change has a stability index of 0.10
+ * @param config.driftEffect    least effect for drift: 0.21, where it has one of 0.25
+ * @returns statistic: the distance, in [0, 1]; effect: the same without what two samples of one law differ by on average;
+ *   p from 8·divergence, smoothed, = (1/n + 1/m) · chi-square(filled
  *   bins - 1) at the effective sizes, `oraclePValue` at the numbers of rows; `insufficient` below 100 effective rows on either
  *   side. One category on both sides is distance 0, p = 1. O(categories) time and memory.
  * @throws never for data
- * @example {a: 80, b: 20} against {a: 50, b: 40, c: 10}, defaults: distance 0.31576487568091516, score 5.304185335301496,
+ * @example {a: 80, b: 20} against {a: 50, b: 40, c: 10}, defaults: distance 0.31576487568091516, effect 0.3037435521460724, score 5.304185335301496,
  *   drift
  * @see Lin 1991, IEEE Trans. Inf. Theory 37:145-151; scipy 1.17.1 `spatial.distance.jensenshannon` with base 2
  */
@@ -52,13 +56,14 @@ export const jensenShannonCategorical = {
       window: countByCategory(window, frozen.categories),
       smoothing: config.smoothing,
     })
-    const rows = frozen.counts.reduce((sum, count) => sum + count, 0)
-    const oraclePValue = jensenShannonTail(compared, { reference: rows, window: rowsOf(window) })
-    const pValue = jensenShannonTail(compared, { reference: frozen.effectiveSize, window: window.effectiveSize })
+    const rows = { reference: frozen.counts.reduce((sum, count) => sum + count, 0), window: rowsOf(window) }
+    const effective = { reference: frozen.effectiveSize, window: window.effectiveSize }
+    const oraclePValue = jensenShannonTail(compared, rows)
+    const pValue = jensenShannonTail(compared, effective)
 
     const score = scoreOf(pValue)
-    const effect = compared.distance
+    const effect = excessDistance(compared, { rows, effective })
     const status = statusOf({ score, effect }, config)
-    return { ...verdict, status, score, statistic: effect, effect, pValue, oraclePValue }
+    return { ...verdict, status, score, statistic: compared.distance, effect, pValue, oraclePValue }
   },
 } satisfies TwoSampleDetector<JensenShannonCategoricalConfig, FrozenCategories, CategoricalSample>

@@ -22,6 +22,8 @@ export interface KolmogorovSmirnovFrozen {
 /**
  * Two-sample Kolmogorov-Smirnov test, two-sided: any change of the distribution of a number.
  *
+ * D = max over x of |F(x) - G(x)|, the largest gap between the two shares of rows at or below x.
+ *
  * `oraclePValue` takes every row as independent. `pValue` is the same as long as both effective sizes are the numbers
  * of rows; else it is the asymptotic one at the effective sizes, since rows of one pane resemble each other.
  *

@@ -107,6 +107,8 @@ export const pageHinkley = {
   config: configSchema,
   minSamples: COUNT_MIN,
   initial,
+  alarmScore: ({ delta, threshold }) => (2 * delta * threshold) / Math.LN10,
+  alarmingAt: (score, config) => ({ ...config, threshold: (score * Math.LN10) / (2 * config.delta) }),
   update(state, value, config): Verdict {
     state.count += 1
     state.mean += (1 / state.count) * (value - state.mean)

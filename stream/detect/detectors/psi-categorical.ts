@@ -18,6 +18,9 @@ export type PsiCategoricalConfig = z.infer<typeof configSchema>
 /**
  * Population stability index of a category, with its significance.
  *
+ * The index is Σ (w - r)·ln(w / r) over the bins, r and w being the shares of the reference and of the window in each, after
+ * smoothing.
+ *
  * The reference's categories with at least `minShare` of its rows are the bins; all others, and those that the
  * reference has never seen, are one more bin, `other`.
  *

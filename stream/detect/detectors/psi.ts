@@ -18,6 +18,9 @@ export type PsiConfig = z.infer<typeof configSchema>
 /**
  * Population stability index of a number over the reference's deciles, with its significance.
  *
+ * The index is Σ (w - r)·ln(w / r) over the bins, r and w being the shares of the reference and of the window in each, after
+ * smoothing.
+ *
  * The bins are frozen with the reference. The usual floors of the index (0.10, 0.25) are met by chance when rows are
  * few, and any floor is passed by nothing when they are many: so both the floor and the significance have to be
  * reached.

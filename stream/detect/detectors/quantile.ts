@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { histogramCount, quantile as quantileOf } from '../../contract/histogram.ts'
 import type { Verdict } from '../../contract/verdict.ts'
+import { type Precision, precisionOf } from '../level-baseline.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import { studentTail } from '../special-functions.ts'
 import type { AnomalyDetector } from './detector.ts'
@@ -33,14 +34,16 @@ function spreadOf(levels: Float64Array): Spread {
 }
 
 /** Of the prediction interval for one more level; 0/0 is a p of 1. */
-function tail(level: number, given: Spread & { count: number; direction: QuantileConfig['direction'] }): number {
-  const { mean, sd, count, direction } = given
-  const error = sd * Math.sqrt(1 + 1 / count)
+function tail(level: number, given: Spread & { precision: Precision; direction: QuantileConfig['direction'] }): number {
+  const { mean, sd, precision, direction } = given
+  const error = sd * Math.sqrt(1 + precision.ofMean)
+  // below two independent values there is a degree of freedom, at which nothing says much
+  const degrees = Math.max(1, precision.size - 1)
   const deviation = level - mean
   if (deviation === 0) return direction === 'both' ? 1 : 0.5
   const t = deviation / error
-  if (direction === 'both') return Math.min(1, 2 * studentTail(Math.abs(t), count - 1))
-  return studentTail(direction === 'up' ? t : -t, count - 1)
+  if (direction === 'both') return Math.min(1, 2 * studentTail(Math.abs(t), degrees))
+  return studentTail(direction === 'up' ? t : -t, degrees)
 }
 
 /**
@@ -58,7 +61,8 @@ function tail(level: number, given: Spread & { count: number; direction: Quantil
  * @returns statistic the t of the prediction interval, effect the change in octaves; `oraclePValue` without the floor of
  *   the sd; sampleCount the slides; `insufficient` below 10 of them. A slide has a level from 10/(1-quantile) rows on
  *   (1,000 for p99), and where its quantile is positive: there is no logarithm of another. O(buckets) for a level,
- *   O(slides) for a verdict, no memory. Slides of many rows and of few are taken for equals.
+ *   O(slides) for a verdict, no memory. Slides of many rows and of few are taken for equals; levels that follow one another
+ *   count for as many as they are worth (`level-baseline.ts`), but not in `oraclePValue`.
  * @throws never for data
  * @example 36 slides at 100 and then 140, defaults: effect 0.4854268271702415, status drift
  * @see scipy 1.17.1 `stats.t`
@@ -75,20 +79,21 @@ export const quantile = {
     return value !== null && value > 0 ? Math.log2(value) : null
   },
   judge(baseline, level, config): Verdict {
-    const count = baseline.length
+    const { levels, autocorrelation } = baseline
+    const count = levels.length
     const verdict = { detector: quantile.name, threshold: config.driftScore, sampleCount: count }
     if (count < quantile.minSamples) return insufficient(verdict)
 
-    const { mean, sd: published } = spreadOf(baseline)
-    const sd = Math.max(published, BUCKET_OCTAVES)
-    const { direction } = config
-    const pValue = tail(level, { mean, sd, count, direction })
-    const oraclePValue = tail(level, { mean, sd: published, count, direction })
+    const { direction, minEffect } = config
+    const { mean, sd: published } = spreadOf(levels)
+    const precision = precisionOf(count, autocorrelation)
+    const sd = Math.max(published * Math.sqrt(precision.inflation), BUCKET_OCTAVES)
+    const pValue = tail(level, { mean, sd, precision, direction })
+    const oraclePValue = tail(level, { mean, sd: published, precision: precisionOf(count, 0), direction })
     const effect = level - mean
-    const statistic = effect / (sd * Math.sqrt(1 + 1 / count))
+    const statistic = effect / (sd * Math.sqrt(1 + precision.ofMean))
     const score = scoreOf(pValue)
-    const levels = { ...config, warningEffect: config.minEffect, driftEffect: config.minEffect }
-    const status = statusOf({ score, effect }, levels)
+    const status = statusOf({ score, effect }, { ...config, warningEffect: minEffect, driftEffect: minEffect })
     return { ...verdict, status, score, statistic, effect, pValue, oraclePValue }
   },
 } satisfies AnomalyDetector<QuantileConfig>

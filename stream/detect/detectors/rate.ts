@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Verdict } from '../../contract/verdict.ts'
-import { betaBinomialTail } from '../beta-binomial.ts'
+import { betaBinomialTail, predictiveCorrelation } from '../beta-binomial.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import { binomialTail } from '../special-functions.ts'
 import type { AnomalyDetector } from './detector.ts'
@@ -24,13 +24,15 @@ export type RateConfig = z.infer<typeof configSchema>
  * @param config.overDispersion how alike trials of one value are beyond their common rate, as a correlation: 0.002, or
  *   what the baseline's slides show where that is more. Rates differ from pane to pane by more than the binomial says:
  *   with 0.005 and 5,000 trials the binomial is below 1e-4 in 18 % of quiet panes. With 0.002 a rate of 1 % alarms from
- *   about 5 % on, however many the trials; with 0.005 from 9 %; with 0 the law is the binomial one
- * @returns statistic the value's rate, effect the signed difference of rates; p the upper beta-binomial tail at the
- *   Jeffreys rate (hits + ½) / (trials + 1), which no baseline makes 0 or 1; `oraclePValue` the binomial tail at
- *   hits / trials: 0 for any hit where the baseline has none, 1 where it has nothing else; `insufficient` below 100
- *   baseline trials. O(trials) time at most, O(1) memory.
+ *   about 5 % on, however many the trials; with 0.005 from 9 %; with 0 trials of a value share nothing but
+ *   the rate
+ * @returns statistic the value's rate, effect the signed difference of rates; p the upper tail of what the baseline's
+ *   Jeffreys posterior predicts, a beta-binomial law about (hits + ½) / (trials + 1), which no baseline makes 0 or 1: a
+ *   rate that 100 trials show is not known; `oraclePValue` the binomial tail at hits / trials: 0 for any hit where the
+ *   baseline has none, 1 where it has nothing else; `insufficient` below 100 baseline trials. O(trials) time at most,
+ *   O(1) memory.
  * @throws never for data
- * @example 18 of 200 on 100 of 10,000, defaults: rate 0.09, score 6.653154097187022, drift; the binomial's p would be
+ * @example 18 of 200 on 100 of 10,000, defaults: rate 0.09, score 6.537593819460523, drift; the binomial's p would be
  *   3.3064196150907007e-12
  * @see Clopper and Pearson 1934; Brown, Cai and DasGupta 2001 for Jeffreys; Skellam 1948 for the beta-binomial;
  *   scipy 1.17.1 `stats.binomtest`, `stats.betabinom`
@@ -49,7 +51,8 @@ export const rate = {
     const misses = baseline.trials - baseline.hits
     const jeffreys = { p: (baseline.hits + 0.5) / (baseline.trials + 1), q: (misses + 0.5) / (baseline.trials + 1) }
     const published = { p: baseline.hits / baseline.trials, q: misses / baseline.trials }
-    const overDispersion = Math.max(config.overDispersion, baseline.overDispersion ?? 0)
+    const shared = Math.max(config.overDispersion, baseline.overDispersion ?? 0)
+    const overDispersion = predictiveCorrelation(baseline, shared)
     const pValue = betaBinomialTail({ ...value, ...jeffreys, overDispersion })
     const oraclePValue = binomialTail({ ...value, ...published })
 

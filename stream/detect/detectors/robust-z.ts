@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Verdict } from '../../contract/verdict.ts'
+import { precisionOf } from '../level-baseline.ts'
 import { meanDeviation, medianDeviation, medianOf } from '../median.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import { chiSquareTail, studentTail } from '../special-functions.ts'
@@ -51,7 +52,9 @@ function publishedTail(deviation: number, published: { sd: number; direction: Ro
  *
  * Half of the baseline may be outliers, where one spoils a mean and its standard deviation. The price is precision: the
  * deviation of n values is worth 0.37·n of theirs, so the law is Student's t with that many degrees of freedom, widened
- * by the median's own error. The normal law, which is the published one, would alarm far too often.
+ * by the median's own error. The normal law, which is the published one, would alarm far too often. Levels that follow
+ * one another count for as many as they are worth (`level-baseline.ts`): taken for independent, of those of an AR(1) of .9
+ * seven times as many quiet ones pass p .001 as should.
  *
  * @param config.direction      `up`, `down` or `both`: both
  * @param config.minRows        rows of a slide below which it has no level: 1; the values of a service or model hold 30 as
@@ -79,23 +82,28 @@ export const robustZ = {
   levelOf: (slide, config) => (slide.count >= config.minRows ? slide.mean : null),
   judge(baseline, level, config): Verdict {
     const { direction } = config
-    const count = baseline.length
+    const { levels, autocorrelation } = baseline
+    const count = levels.length
     const verdict = { detector: robustZ.name, threshold: config.driftScore, sampleCount: count }
     if (count < robustZ.minSamples) return insufficient(verdict)
 
-    const median = medianOf(baseline)
-    const published = SD_PER_DEVIATION * medianDeviation(baseline, median)
+    const precision = precisionOf(count, autocorrelation)
+    const median = medianOf(levels)
+    const published = SD_PER_DEVIATION * medianDeviation(levels, median)
     // Where more than half of the levels are the same, the median deviation is 0 and says nothing of the others.
-    const shown = published > 0 ? published / shrinkage(count) : SD_PER_MEAN_DEVIATION * meanDeviation(baseline, median)
-    const sd = Math.max(shown, config.minSd, config.minRelativeSd * Math.abs(median))
+    const shown = published > 0 ? published / shrinkage(count) : SD_PER_MEAN_DEVIATION * meanDeviation(levels, median)
+    const sd = Math.max(shown * Math.sqrt(precision.inflation), config.minSd, config.minRelativeSd * Math.abs(median))
     const deviation = level - median
     const statistic = deviation / sd
-    const t = statistic / Math.sqrt(1 + MEDIAN_VARIANCE / count)
-    const pValue = tailOf(t, direction, (size) => studentTail(size, DEGREES_PER_VALUE * count))
+    const t = statistic / Math.sqrt(1 + MEDIAN_VARIANCE * precision.ofMean)
+    const pValue = tailOf(t, direction, (size) => studentTail(size, DEGREES_PER_VALUE * precision.size))
     const oraclePValue = publishedTail(deviation, { sd: published, direction })
     const score = scoreOf(pValue)
-    const levels = { ...config, warningEffect: config.minEffect, driftEffect: config.minEffect }
-    const status = statusOf({ score, effect: statistic }, levels)
+    const { minEffect } = config
+    const status = statusOf(
+      { score, effect: statistic },
+      { ...config, warningEffect: minEffect, driftEffect: minEffect },
+    )
     return { ...verdict, status, score, statistic, effect: statistic, pValue, oraclePValue }
   },
 } satisfies AnomalyDetector<RobustZConfig>

@@ -1,10 +1,20 @@
 import { z } from 'zod'
 import type { Verdict } from '../../contract/verdict.ts'
+import { addSquare, type HourScale, type HourScales, initialScales, scaleOf } from '../hour-scales.ts'
 import { addHour, type Expected, type HoursOfWeek, initialHours, ofHourOfDay, ofHourOfWeek } from '../hours-of-week.ts'
 import { isTimeZone, type LocalTime, localTimeOf } from '../local-time.ts'
 import { insufficient, scoreOf, statusOf } from '../score.ts'
 import { studentTail } from '../special-functions.ts'
-import { addDeviations, closeUnit, degreesOf, initialUnits, type UnitVariance } from '../unit-variance.ts'
+import {
+  addDeviations,
+  closeUnit,
+  type Deviations,
+  degreesOf,
+  initialUnits,
+  presentVariance,
+  type UnitVariance,
+  WINSOR_SD,
+} from '../unit-variance.ts'
 import type { SeriesDetector } from './detector.ts'
 
 const configSchema = z.strictObject({
@@ -51,13 +61,15 @@ export interface SeasonalState {
   readonly hours: HoursOfWeek
   readonly days: UnitVariance
   readonly weeks: UnitVariance
+  /** Of deviations from the hour of the day, until there are hours of the week; then from those. */
+  scales: HourScales
   /** Hours of the week that stood out when they came last. */
   held: number[]
 }
 
 function initial(): SeasonalState {
   const base = { count: 0, firstDay: null, hour: null, held: [] }
-  return { ...base, hours: initialHours(), days: initialUnits(), weeks: initialUnits() }
+  return { ...base, hours: initialHours(), days: initialUnits(), weeks: initialUnits(), scales: initialScales() }
 }
 
 const noValues = (): Part => ({ count: 0, mean: 0, m2: 0 })
@@ -96,23 +108,30 @@ function learnHour(state: SeasonalState, { cell, quiet, out }: OpenHour): void {
   if (wasHeld && !stoodOut) state.held = state.held.filter((each) => each !== cell)
   const taken = stoodOut ? merge(quiet, out) : quiet
   const ofDay = ofHourOfDay(state.hours, cell)
-  if (ofDay !== null) addDeviations(state.days, deviationsOf(taken, ofDay))
   const ofWeek = ofHourOfWeek(state.hours, cell)
-  if (ofWeek !== null) addDeviations(state.weeks, deviationsOf(taken, ofWeek))
-  addHour(state.hours, cell, taken.mean)
+  // the first hour of the week that comes a second time: what weekdays differ by is no variance from here on
+  if (ofWeek !== null && state.weeks.units === 0 && state.weeks.open.hours === 0) state.scales = initialScales()
+  const { share } = scaleOf(state.scales, cell % 24)
+  if (ofDay !== null) addDeviations(state.days, deviationsOf(taken, ofDay), share)
+  if (ofWeek !== null) addDeviations(state.weeks, deviationsOf(taken, ofWeek), share)
+  const isOfWeek = state.weeks.units > 0 || state.weeks.open.hours > 0
+  const expected = isOfWeek ? ofWeek : ofDay
+  if (expected !== null) addSquare(state.scales, cell % 24, deviationsOf(taken, expected).square)
+  const bound = stoodOut ? Number.POSITIVE_INFINITY : WINSOR_SD * Math.sqrt(presentVariance(state.weeks) * share)
+  addHour(state.hours, cell, { mean: taken.mean, bound: bound > 0 ? bound : Number.POSITIVE_INFINITY })
 }
 
 /** Of all values of a part at once: what is expected of an hour does not change within it. */
-function deviationsOf({ count, mean, m2 }: Part, expected: Expected): { count: number; sum: number; squares: number } {
+function deviationsOf({ count, mean, m2 }: Part, expected: Expected): Deviations {
   const deviation = mean - expected.mean
   const inflation = 1 + 1 / expected.count
-  const squares = (m2 + count * deviation * deviation) / inflation
-  return { count, sum: (count * deviation) / Math.sqrt(inflation), squares }
+  return { mean: deviation / Math.sqrt(inflation), square: (m2 / count + deviation * deviation) / inflation }
 }
 
 interface Season {
   readonly expected: Expected
   readonly variance: UnitVariance
+  readonly scale: HourScale
   readonly parts: number
   readonly isOfWeek: boolean
 }
@@ -121,12 +140,13 @@ interface Season {
 function seasonOf(state: SeasonalState, by: { day: number; cell: number }): Season | null {
   const daysSince = by.day - state.firstDay!
   const ofWeek = ofHourOfWeek(state.hours, by.cell)
+  const scale = scaleOf(state.scales, by.cell % 24)
   if (daysSince >= 7 * WEEKS_MIN && state.weeks.units >= WEEKS_MIN - 1 && ofWeek !== null) {
-    return { expected: ofWeek, variance: state.weeks, parts: PARTS_OF_WEEK, isOfWeek: true }
+    return { expected: ofWeek, variance: state.weeks, scale, parts: PARTS_OF_WEEK, isOfWeek: true }
   }
   const ofDay = ofHourOfDay(state.hours, by.cell)
   if (daysSince < DAYS_MIN || state.days.units < DAYS_MIN - 1 || ofDay === null) return null
-  return { expected: ofDay, variance: state.days, parts: PARTS_OF_DAY, isOfWeek: false }
+  return { expected: ofDay, variance: state.days, scale, parts: PARTS_OF_DAY, isOfWeek: false }
 }
 
 function keep(state: SeasonalState, at: { day: number; cell: number; value: number; isOut: boolean }): void {
@@ -143,14 +163,17 @@ function keep(state: SeasonalState, at: { day: number; cell: number; value: numb
  * Seasonal test: a value against what is usual at its hour of the week.
  *
  * Levels differ from week to week, so a week is one observation: what is usual is a mean over weeks, shrunk to hour of
- * day plus day of week, and the variance is pooled over all hours of a week but has the degrees of freedom of weeks.
- * With the values of the same hour as units a quiet series is below p .001 in up to 70 % of hours. Below two weeks the
- * unit is a day and the season is the hour of the day; below three days it abstains.
+ * day plus day of week, and the variance is pooled over all hours of a week but has the degrees of freedom of weeks, in as
+ * far as weeks differ as a whole. With the values of the same hour as units nearly half of a quiet week is below p .001
+ * (`docs/statistics.md`). Hours of the day that vary more than others have the larger share of the variance (`hour-scales.ts`). Below
+ * two weeks the unit is a day and the season is the hour of the day; below three days it abstains. A day counts with 12 of
+ * its hours, a week with 84: of a series that has fewer it never says anything.
  *
  * A value counts for later ones from the end of its hour on. What stands out of its hour of the week (warning or drift)
  * does not, and an hour most of which stands out is held back; where the same hour stands out again the week after it is
  * taken, into mean and variance. So a permanent step, or a new habit of Mondays, is reported for a week or two and then
- * learned; an incident of some hours leaves no trace. Before two weeks all is taken: the days of the week are not known.
+ * learned; an incident of some hours leaves no trace. Before two weeks all is taken, the days of the week being unknown,
+ * but no further than four standard deviations from the other week's hour.
  *
  * @param config.timeZone           IANA name: UTC. Hours are local, across changes of the clock: the hour that comes twice
  *   is one, the one that is left out is not seen
@@ -161,11 +184,11 @@ function keep(state: SeasonalState, at: { day: number; cell: number; value: numb
  *   it takes 60,000 standard deviations (one degree of freedom), from the sixth on some ten and less
  * @param config.minEffect          least deviation for either, in standard deviations: 3
  * @returns statistic the t of the prediction, effect the deviation in standard deviations of single values; p two-sided
- *   by Student's t with the degrees of freedom of the units; `insufficient` before three days or 18 values. State as JSON at most 2.5 KB for ordinary values (means are kept
- *   to 7 digits); O(168) time.
+ *   by Student's t with the degrees of freedom of the units; `insufficient` before three days or 18 values. State as JSON
+ *   at most 2.5 KB for ordinary values (means are kept to 7 digits); O(168) time.
  * @throws never for data
  * @example 8 weeks of hours 100 + hour of day, then 200 at midnight: statistic 94.28090415820634, drift
- * @see Student's t: scipy 1.17.1 `stats.t`; Satterthwaite 1946 for its degrees
+ * @see Student's t: scipy 1.17.1 `stats.t`; Satterthwaite 1946 for its degrees; Smyth 2004 for variances by hour
  */
 export const seasonal = {
   name: 'seasonal',
@@ -189,11 +212,11 @@ export const seasonal = {
       return insufficient(verdict)
     }
 
-    const { expected, variance, parts } = season
+    const { expected, variance, scale } = season
     const sdMin = Math.max(config.minSd, config.minRelativeSd * Math.abs(expected.mean))
-    const sd = Math.max(sdMin, Math.sqrt(variance.total))
+    const sd = Math.max(sdMin, Math.sqrt(variance.total * scale.share))
     const statistic = (value - expected.mean) / (sd * Math.sqrt(1 + 1 / expected.count))
-    const pValue = Math.min(1, 2 * studentTail(Math.abs(statistic), degreesOf(variance, parts)))
+    const pValue = Math.min(1, 2 * studentTail(Math.abs(statistic), degreesOf(variance, season)))
     const effect = (value - expected.mean) / sd
     const score = scoreOf(pValue)
     const levels = { ...config, warningEffect: config.minEffect, driftEffect: config.minEffect }

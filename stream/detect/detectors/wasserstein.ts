@@ -37,6 +37,8 @@ function standardDeviation(values: Float64Array): number {
 /**
  * Wasserstein-1 (earth mover's) distance of a number: how far its values have moved, on the average.
  *
+ * The distance is ∫ |F(x) - G(x)| dx, F and G being the two shares of rows at or below x.
+ *
  * The effect is the distance in standard deviations of the reference: a pure shift by 0.25 sd is 0.25. p is that of the
  * distance between the pooled 2 % and 98 % quantiles under the law of the pooled sample (`wasserstein-distribution.ts`):
  * so a heavy tail widens the law that it is judged by, and a few far rows, which are most of the distance of a

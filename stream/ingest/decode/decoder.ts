@@ -50,6 +50,8 @@ export interface ModelObservation {
   readonly featureValues: readonly Scalar[]
   readonly prediction: Scalar | undefined
   readonly score: number | null | undefined
+  /** Absent where the event names no prediction. */
+  readonly outcome?: { readonly kind: 'prediction' | 'label'; readonly predictionId: string }
 }
 
 export interface TextObservation {

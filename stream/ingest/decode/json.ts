@@ -62,6 +62,11 @@ export function labelMember(value: unknown): string | undefined {
   return textMember(value)
 }
 
+/** What label events name a prediction by. */
+export function predictionIdMember(json: JsonObject): string | undefined {
+  return labelMember(json['prediction_id'] ?? json['predictionId'])
+}
+
 const decimal = /^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$/
 
 /** A number, also one in quotes; undefined for all else. 1e309 is infinite: the bounds of `extract.ts` make it null. */

@@ -4,7 +4,7 @@
  * number when it has a fraction (what a regression is about), null when it is null or nested.
  */
 import type { Decoder, Observation, Rejected, Scalar } from './decoder.ts'
-import { isObject, jsonDecoder, labelMember, scalarMember } from './json.ts'
+import { isObject, jsonDecoder, labelMember, predictionIdMember, scalarMember } from './json.ts'
 import { rejectedTime, timeMember } from './time.ts'
 
 const notObject: Rejected = { code: 'invalid', reason: 'a label event is a JSON object' }
@@ -23,7 +23,8 @@ function read(json: unknown): readonly Observation[] | Rejected {
   if (!isObject(json)) return notObject
   const timeMs = timeMember(json)
   if (timeMs === undefined) return rejectedTime
-  if (labelMember(json['prediction_id'] ?? json['predictionId']) === undefined) return noPrediction
+  const predictionId = predictionIdMember(json)
+  if (predictionId === undefined) return noPrediction
   const model = labelMember(json['model'])
   const version = labelMember(json['version'])
   if (model === undefined || version === undefined) return noModel
@@ -40,6 +41,7 @@ function read(json: unknown): readonly Observation[] | Rejected {
       featureValues: [classOf(label)],
       prediction: undefined,
       score: undefined,
+      outcome: { kind: 'label', predictionId },
     },
   ]
 }

@@ -1,10 +1,10 @@
 /**
  * Prediction events: `{model, version, features, prediction, score?, segment?, time}`. `features` is an object of
  * numbers, texts (categories), truth values and nulls; what is nested counts as null. `version` and `segment` may be
- * numbers; `prediction` may be a number or a category.
+ * numbers; `prediction` may be a number or a category. A `prediction_id` is what a label event names it by.
  */
 import type { Decoder, Observation, Rejected, Scalar } from './decoder.ts'
-import { isObject, jsonDecoder, labelMember, numberMember, scalarMember } from './json.ts'
+import { isObject, jsonDecoder, labelMember, numberMember, predictionIdMember, scalarMember } from './json.ts'
 import { rejectedTime, timeMember } from './time.ts'
 
 const notObject: Rejected = { code: 'invalid', reason: 'a prediction event is a JSON object' }
@@ -23,6 +23,7 @@ function read(json: unknown): readonly Observation[] | Rejected {
   const featureNames = Object.keys(features)
   const featureValues: Scalar[] = []
   for (const name of featureNames) featureValues.push(scalarMember(features[name]))
+  const predictionId = predictionIdMember(json)
   const predicted = json['prediction']
   const score = json['score']
   return [
@@ -36,6 +37,7 @@ function read(json: unknown): readonly Observation[] | Rejected {
       featureValues,
       prediction: predicted === undefined ? undefined : scalarMember(predicted),
       score: score === undefined ? undefined : (numberMember(score) ?? null),
+      ...(predictionId === undefined ? {} : { outcome: { kind: 'prediction', predictionId } }),
     },
   ]
 }

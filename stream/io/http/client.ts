@@ -8,6 +8,7 @@ export interface ApiClient {
   incident(id: string): Promise<api.IncidentResponse>
   entities(query?: Readonly<Record<string, string>>): Promise<api.EntitiesResponse>
   measurements(query?: Readonly<Record<string, string>>): Promise<api.MeasurementsResponse>
+  explanation(measurementId: string): Promise<api.ExplanationResponse>
   approvals(query?: Readonly<Record<string, string>>): Promise<api.ApprovalsResponse>
   decide(commandId: string, request: api.DecisionRequest): Promise<api.DecisionResponse>
   audit(query?: Readonly<Record<string, string>>): Promise<api.AuditResponse>
@@ -54,6 +55,7 @@ export function createApiClient(options: { url: string; token: string }): ApiCli
     incident: (id) => call(api.incidentResponse, `/api/v1/incidents/${encodeURIComponent(id)}`),
     entities: (query) => call(api.entitiesResponse, '/api/v1/entities', withQuery(query)),
     measurements: (query) => call(api.measurementsResponse, '/api/v1/measurements', withQuery(query)),
+    explanation: (id) => call(api.explanationResponse, `/api/v1/measurements/${encodeURIComponent(id)}/explanation`),
     approvals: (query) => call(api.approvalsResponse, '/api/v1/approvals', withQuery(query)),
     decide: (commandId, request) =>
       call(api.decisionResponse, `/api/v1/approvals/${encodeURIComponent(commandId)}/decision`, { body: request }),

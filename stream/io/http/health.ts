@@ -1,6 +1,6 @@
 /** The state of each component, as the rest of the program tells it. */
 
-export const components = ['broker', 'database', 'registry', 'ingest', 'detect', 'respond', 'store'] as const
+export const components = ['broker', 'database', 'registry', 'ingest', 'detect', 'join', 'respond', 'store'] as const
 export type Component = (typeof components)[number]
 
 export interface ComponentState {

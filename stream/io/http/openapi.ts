@@ -3,6 +3,7 @@ import { z } from 'zod'
 import * as api from '../../contract/api.ts'
 import { measurement } from '../../contract/finding.ts'
 import { auditEntry, incident, remediation } from '../../contract/incident.ts'
+import { learnedReference } from '../../contract/reference.ts'
 import type { Route } from './routes.ts'
 
 type Json = Record<string, unknown>
@@ -18,6 +19,7 @@ const named: Readonly<Record<string, z.ZodType>> = {
   Health: api.healthResponse,
   HeatmapRow: api.heatmapRow,
   Incident: incident,
+  LearnedReference: learnedReference,
   Measurement: measurement,
   Remediation: remediation,
 }

@@ -4,7 +4,8 @@ import { z } from 'zod'
 import * as api from '../../contract/api.ts'
 import { recordId } from '../../contract/primitives.ts'
 import { invariant } from '../../errors.ts'
-import type { ReadModel } from '../../read-model.ts'
+import { qualityOf, REFERENCE_MS } from '../../model-quality.ts'
+import { evidenceOf, type ReadModel } from '../../read-model.ts'
 import type { Telemetry } from '../../telemetry.ts'
 import { type Answer, json, Refusal } from './answer.ts'
 import { type Caller, maySee, type Role, scopeOf, usualTenant } from './caller.ts'
@@ -75,6 +76,11 @@ export const routes: readonly Route[] = [
     answers: { status: 200, schema: api.measurementsResponse },
   },
   {
+    ...{ method: 'GET', path: '/api/v1/measurements/:measurementId/explanation', access: 'viewer', tenancy: 'found' },
+    ...{ summary: 'One measurement with the evidence behind its verdicts', answer: explanation },
+    answers: { status: 200, schema: api.explanationResponse },
+  },
+  {
     ...{ method: 'GET', path: '/api/v1/heatmap', access: 'viewer', tenancy: 'filtered', answer: heatmap },
     ...{ summary: 'Measurements in columns of time, a row a feature', query: api.heatmapQuery },
     answers: { status: 200, schema: api.heatmapResponse },
@@ -83,6 +89,11 @@ export const routes: readonly Route[] = [
     ...{ method: 'GET', path: '/api/v1/entities', access: 'viewer', tenancy: 'filtered', answer: entities },
     ...{ summary: 'Entities with their newest evaluation', query: api.entitiesQuery },
     answers: { status: 200, schema: api.entitiesResponse },
+  },
+  {
+    ...{ method: 'GET', path: '/api/v1/quality', access: 'viewer', tenancy: 'filtered', answer: quality },
+    ...{ summary: 'How good models are: what labels tell, and an estimate until they come', query: api.qualityQuery },
+    answers: { status: 200, schema: api.qualityResponse },
   },
   {
     ...{ method: 'GET', path: '/api/v1/approvals', access: 'viewer', tenancy: 'filtered', answer: approvals },
@@ -154,6 +165,16 @@ async function measurements({ readModel, now }: RouteContext, asked: Asked): Pro
   return answerOf(api.measurementsResponse, await readModel.measurements(query))
 }
 
+async function explanation({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
+  const evidence = await evidenceOf(readModel, identifier(asked.parameters['measurementId']))
+  if (evidence !== null && maySee(callerOf(asked), evidence.measurement.tenant)) {
+    return answerOf(api.explanationResponse, evidence)
+  }
+  const text =
+    'There is no such measurement: it is another, or past its retention. GET /api/v1/measurements lists them.'
+  throw new Refusal(404, 'MEASUREMENT_NOT_FOUND', text)
+}
+
 async function heatmap({ readModel }: RouteContext, asked: Asked): Promise<Answer> {
   const { tenant, entity, feature, from, to, stepMs } = readQuery(asked.url, api.heatmapQuery)
   if (from >= to) throw new Refusal(400, 'QUERY_INVALID', '`from` has to lie before `to`.')
@@ -172,6 +193,18 @@ async function entities({ readModel }: RouteContext, asked: Asked): Promise<Answ
   const { tenant } = readQuery(asked.url, api.entitiesQuery)
   const filter = { ...present({ tenant }), ...scopeOf(callerOf(asked)) }
   return answerOf(api.entitiesResponse, { entities: await readModel.entities(filter) })
+}
+
+async function quality({ readModel, now }: RouteContext, asked: Asked): Promise<Answer> {
+  const { tenant, entity, from, to } = readQuery(asked.url, api.qualityQuery)
+  const toMs = to ?? (from === undefined ? now() + 1 : from + dayMs)
+  const fromMs = from ?? toMs - dayMs
+  if (fromMs >= toMs) throw new Refusal(400, 'QUERY_INVALID', '`from` has to lie before `to`.')
+  const seen = seenTenant(asked, tenant)
+  if (seen === null) return answerOf(api.qualityResponse, { models: [], truncated: false })
+  const query = { tenant: seen, fromMs: fromMs - REFERENCE_MS, toMs, ...present({ entity }) }
+  const { series, truncated } = await readModel.quality(query)
+  return answerOf(api.qualityResponse, { models: qualityOf(series, fromMs), truncated })
 }
 
 async function approvals({ readModel }: RouteContext, asked: Asked): Promise<Answer> {

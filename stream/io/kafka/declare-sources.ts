@@ -4,12 +4,12 @@
  * known already changes nothing.
  */
 import type { Admin } from 'kafkajs'
-import { sourceConfig } from '../../contract/configuration.ts'
+import { type SourceConfig, sourceConfig } from '../../contract/configuration.ts'
 import type { TopicName } from '../../contract/topics.ts'
 import { readMetadata } from '../../ingest/metadata.ts'
 import { arrival, departure } from '../../runtime/declarations.ts'
 import type { OutgoingRecord } from '../../runtime/emission.ts'
-import { createIngestRunner } from '../../runtime/tasks.ts'
+import { createIngestRunner, isJoined } from '../../runtime/tasks.ts'
 import { groupId, type KafkaPipelineOptions } from './pipeline-options.ts'
 import { committedOffsets, offsetRanges } from './topics.ts'
 
@@ -29,7 +29,14 @@ export async function sourceDeclarations(options: KafkaPipelineOptions, admin: A
     const digest = pipeline.digests.sources.get(source.name)!
     for (const [partition, { low }] of ranges.entries()) {
       const known = commits.get(source.topic)?.get(partition)
-      const of = { source, digest, partition, sourcePartitions: ranges.length, partitionCount }
+      const of = {
+        source,
+        digest,
+        partition,
+        sourcePartitions: ranges.length,
+        partitionCount,
+        isJoined: isJoined(pipeline, source),
+      }
       if (known !== undefined) declarations.push(...arrival({ ...of, position: known.position }))
       else
         declarations.push(
@@ -37,11 +44,12 @@ export async function sourceDeclarations(options: KafkaPipelineOptions, admin: A
         )
     }
   }
-  for (const { name, topic, digest } of await formerSources(options)) {
+  for (const { name, topic, digest, format } of await formerSources(options)) {
     const partitions = commits.get(topic) ?? new Map()
     const sourcePartitions = Math.max(0, ...partitions.keys()) + 1
     for (const [partition, { position }] of partitions) {
-      declarations.push(...departure({ source: name, digest, partition, sourcePartitions, position, partitionCount }))
+      const of = { digest, partition, sourcePartitions, position, partitionCount }
+      declarations.push(...departure({ source: name, ...of, isJoined: isJoined(pipeline, { format }) }))
     }
     if (partitions.size > 0) {
       const detail = `source ${name} (topic ${topic}) is not in the configuration any more: nothing waits for it, and its entities are taken leave of`
@@ -54,7 +62,7 @@ export async function sourceDeclarations(options: KafkaPipelineOptions, admin: A
 /** Sources that some configuration of this database had, under names that this one does not have. */
 async function formerSources({ configurations, pipeline, allSources }: KafkaPipelineOptions) {
   const names = new Set([...pipeline.sources, ...(allSources ?? [])].map(({ name }) => name))
-  const former = new Map<string, { name: string; topic: string; digest: string }>()
+  const former = new Map<string, Pick<SourceConfig, 'name' | 'topic' | 'format'> & { digest: string }>()
   for (const { digest, body } of (await configurations?.list('ingest')) ?? []) {
     const parsed = sourceConfig.safeParse(body)
     if (parsed.success && !names.has(parsed.data.name)) former.set(parsed.data.name, { ...parsed.data, digest })

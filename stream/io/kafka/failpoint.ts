@@ -9,7 +9,8 @@ const sending = ['send/before', 'send/after', 'fold']
 const storing = ['checkpoint/before', 'checkpoint/within', 'checkpoint/after']
 const idle = ['idle/before', 'idle/declared', 'idle/sent', 'idle/committed']
 
-const byStage: Readonly<Record<StageName, readonly string[]>> = {
+/** Those of join are not among them: what is run against them reads no labels. */
+const byStage: Readonly<Record<Exclude<StageName, 'join'>, readonly string[]>> = {
   ingest: [...everyStage, ...sending, ...idle],
   detect: [...everyStage, ...sending, ...storing],
   respond: [...everyStage, ...sending, ...storing],

@@ -2,13 +2,14 @@
 import type { Admin, Kafka } from 'kafkajs'
 import type { SourceConfig } from '../../contract/configuration.ts'
 import { compareCodeUnits } from '../../contract/encoding.ts'
-import { auditEntry, incident } from '../../contract/incident.ts'
+import { finding } from '../../contract/finding.ts'
+import { auditEntry, command, incident } from '../../contract/incident.ts'
 import { deadLetter } from '../../contract/ingest-records.ts'
 import { type Incarnation, idle, incarnation, sourceJoined, sourceLeft } from '../../contract/pane.ts'
 import type { IdleDeclaration, LogRecord } from '../../contract/stage.ts'
 import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import type { RecordedSwitch } from '../../runtime/recorded-switches.ts'
-import type { RecordedAnswer } from '../../runtime/replay.ts'
+import type { RecordedAnswer, RecordedRebaseline } from '../../runtime/replay.ts'
 import { ForeignRecords } from './foreign-records.ts'
 import { type Range, readRanges } from './reader.ts'
 import { rangesIfThere } from './topics.ts'
@@ -23,6 +24,8 @@ export interface History {
   /** By `source/partition`: where it was read no more. */
   readonly departures: ReadonlyMap<string, number>
   readonly answers: readonly RecordedAnswer[]
+  /** Commands by which persons had features begin anew. */
+  readonly rebaselines: readonly RecordedRebaseline[]
   /** Switches of configurations that tasks took, by topic, partition and offset. */
   readonly switches: readonly RecordedSwitch[]
   readonly publicKeys: Incarnation['publicKeys']
@@ -78,6 +81,7 @@ export async function readHistory(
   const audited = await readAudit(asked)
   const answers = options.withAnswers ? await readAnswers(asked, audited.frontiers) : []
   const switches = await readSwitches(asked, { ofDetect: declared.isSwitched, ignored: audited.ignored })
+  const rebaselines = await readRebaselines(asked)
   const liveIncidents = await readLiveIncidents(asked)
   const publicKeys = declared.publicKeys
   return {
@@ -87,6 +91,7 @@ export async function readHistory(
     idles: declared.idles,
     departures: declared.departures,
     answers,
+    rebaselines,
     switches,
     publicKeys,
     liveIncidents,
@@ -184,6 +189,25 @@ async function readAnswers(asked: Asked, frontiers: ReadonlyMap<string, number |
       found.push({ partition: record.partition, record, frontierMs })
   })
   return found.sort((a, b) => a.partition - b.partition || a.record.offset - b.record.offset)
+}
+
+/** Commands to begin anew, with the time at which detect did so: it may have been further on than the command. */
+async function readRebaselines(asked: Asked): Promise<RecordedRebaseline[]> {
+  const found = new Map<string, RecordedRebaseline>()
+  await readRanges(asked.kafka, await topicRanges(asked, 'commands'), (record) => {
+    const body = asked.foreign.read(command, record)
+    if (body?.purpose === 're-baseline') found.set(body.id, { record, doneMs: null })
+  })
+  if (found.size === 0) return []
+  await readRanges(asked.kafka, await topicRanges(asked, 'casefile'), (record) => {
+    if (record.headers['ce_type'] !== 'sentinel.finding.v1') return
+    const body = asked.foreign.read(finding, record)
+    for (const id of body?.rebaselined ?? []) {
+      const known = found.get(id)
+      if (known !== undefined) known.doneMs = Math.min(body!.timeMs, known.doneMs ?? body!.timeMs)
+    }
+  })
+  return [...found.values()]
 }
 
 /**

@@ -25,7 +25,8 @@ export interface CheckpointOutcome {
 export interface JudgingHandlerOptions {
   readonly name: string
   readonly runner: JudgingRunner
-  readonly configuration: ConfigurationKeeper
+  /** Null of a stage that goes on under its former configuration, or not at all. */
+  readonly configuration: ConfigurationKeeper | null
   readonly producer: RecordProducer
   readonly checkpoints: CheckpointStore
   readonly incarnation: string
@@ -132,7 +133,7 @@ export class JudgingHandler implements PartitionHandler {
   /** Another process' switch that was read, or an own one that was not taken, is followed by a further one. */
   private async keepConfiguration(context: BatchContext): Promise<void> {
     const { configuration } = this.options
-    if (configuration.isNeeded && context.current()) await beating(context, () => configuration.declare())
+    if (configuration?.isNeeded && context.current()) await beating(context, () => configuration.declare())
   }
 
   /** Shows the task again what memory had no room for, now that its turn has come. */

@@ -4,12 +4,12 @@ import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import { parseLineage } from '../../runtime/lineage.ts'
 import type { LastOut } from '../../runtime/task-runner.ts'
-import { ownedTopics } from '../../topology.ts'
+import { type JudgingStage, ownedTopics } from '../../topology.ts'
 import { DirectClient } from './direct-client.ts'
 import { type Range, readRanges } from './reader.ts'
 
 interface Request {
-  readonly stage: 'detect' | 'respond'
+  readonly stage: JudgingStage
   readonly task: number
   resolve(found: ReadonlyMap<TopicName, LastOut>): void
   reject(error: Error): void
@@ -34,7 +34,7 @@ export class LastOutReader {
     this.options = options
   }
 
-  read(stage: 'detect' | 'respond', task: number): Promise<ReadonlyMap<TopicName, LastOut>> {
+  read(stage: JudgingStage, task: number): Promise<ReadonlyMap<TopicName, LastOut>> {
     return new Promise((resolve, reject) => {
       this.waiting.push({ stage, task, resolve, reject })
       if (this.waiting.length === 1) setTimeout(() => void this.answer(), gatherMs)

@@ -2,12 +2,17 @@
 import type { Admin } from 'kafkajs'
 import type { SourceConfig } from '../../contract/configuration.ts'
 import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
-import type { TopicName } from '../../contract/topics.ts'
+import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import { SentinelError } from '../../errors.ts'
 import { positionOf, reachedOf } from '../../ingest/metadata.ts'
-import type { JudgingRunner } from '../../runtime/task-runner.ts'
-import { createIngestRunner, createJudgingRunner, createResultsRunner } from '../../runtime/tasks.ts'
-import type { StageName } from '../../topology.ts'
+import type { IngestRunner, JudgingRunner } from '../../runtime/task-runner.ts'
+import {
+  createCommandsRunner,
+  createIngestRunner,
+  createJudgingRunner,
+  createResultsRunner,
+} from '../../runtime/tasks.ts'
+import type { JudgedTopic, JudgingStage, StageName } from '../../topology.ts'
 import type { IdlePolicy } from './idle-policy.ts'
 import { IngestHandler } from './ingest-handler.ts'
 import { type CheckpointOutcome, JudgingHandler } from './judging-handler.ts'
@@ -106,7 +111,7 @@ export class PartitionOpener {
     const { observe } = this.parts.options
     const runner =
       source === undefined
-        ? createResultsRunner({ partition, committed, partitionCount, observe })
+        ? this.carrying(topic, { partition, committed, partitionCount, observe })
         : createIngestRunner(pipeline, {
             source,
             partition,
@@ -137,6 +142,13 @@ export class PartitionOpener {
     return handler
   }
 
+  /** Reads one of our own topics, and carries its records on. */
+  private carrying(topic: string, options: Parameters<typeof createResultsRunner>[0]): IngestRunner {
+    const { pipeline, plan } = this.parts.options
+    const isCommands = topic === brokerTopic('commands', plan.prefix)
+    return isCommands ? createCommandsRunner(pipeline, options) : createResultsRunner(options)
+  }
+
   /** Among the partitions of a source that this process reads: of others it knows nothing this minute. */
   private waitsForOthers({ topic, maxSkew }: SourceConfig, key: string): boolean {
     const partitions = new Map<string, SkewedPartition>()
@@ -146,13 +158,13 @@ export class PartitionOpener {
     return aheadOf(partitions, maxSkew).has(key)
   }
 
-  private async openJudging(stage: 'detect' | 'respond', topic: string, partition: number): Promise<PartitionHandler> {
+  private async openJudging(stage: JudgingStage, topic: string, partition: number): Promise<PartitionHandler> {
     const { pipeline, plan, incarnations, checkpoints, clock } = this.parts.options
     const { bufferedVotesMax } = this.parts.cadence
-    const name = topicName(this.parts.options, stage, topic) as 'panes' | 'casefile'
+    const name = topicName(this.parts.options, stage, topic) as JudgedTopic
     const task = `${stage}/${partition}`
     const [stored, lastOut] = await Promise.all([checkpoints.load(task), this.parts.lastOut.read(stage, partition)])
-    const incarnation = incarnations[name][partition] || stored?.incarnation || ''
+    const incarnation = incarnations[name]?.[partition] || stored?.incarnation || ''
     const range = (await offsetRanges(this.parts.admin, topic))?.[partition]
     const next = stored?.offset ?? 0
     if (range === undefined || next < range.low || next > range.high) {
@@ -174,7 +186,7 @@ export class PartitionOpener {
       ...(bufferedVotesMax === undefined ? {} : { bufferedVotesMax }),
     })
     const configuration = this.keeper(stage, { topic, partition, runner, watermarkMs: stored?.watermarkMs ?? null })
-    if (configuration.isNeeded) await configuration.declare()
+    if (configuration?.isNeeded) await configuration.declare()
     const handler = new JudgingHandler({
       name: task,
       runner,
@@ -194,9 +206,11 @@ export class PartitionOpener {
   }
 
   private keeper(
-    stage: 'detect' | 'respond',
+    stage: JudgingStage,
     of: { topic: string; partition: number; runner: JudgingRunner; watermarkMs: number | null },
-  ): ConfigurationKeeper {
+  ): ConfigurationKeeper | null {
+    // one under other settings was refused
+    if (stage === 'join') return null
     const { pipeline, kafka, signer, telemetry } = this.parts.options
     return new ConfigurationKeeper({
       ...of,
@@ -277,7 +291,7 @@ export class PartitionOpener {
     }
   }
 
-  private checkpointed(stage: 'detect' | 'respond', checkpoint: CheckpointOutcome): void {
+  private checkpointed(stage: JudgingStage, checkpoint: CheckpointOutcome): void {
     const { telemetry } = this.parts.options
     if (checkpoint.outcome === 'stored') telemetry.checkpointStored(checkpoint)
     else if (checkpoint.outcome === 'refused') telemetry.checkpointRefused(checkpoint)

@@ -9,7 +9,7 @@ import type { Signer } from '../../runtime/declarations.ts'
 import type { Schemas } from '../../runtime/schemas.ts'
 import type { Observe, Pipeline } from '../../runtime/tasks.ts'
 import type { Telemetry } from '../../telemetry.ts'
-import { type StageName, topology } from '../../topology.ts'
+import { type StageName, topicsInUse, topology } from '../../topology.ts'
 import type { RecordTraces } from '../tracing/tracing.ts'
 import type { Failpoint } from './failpoint.ts'
 import type { SinkPort } from './sink-handler.ts'
@@ -95,9 +95,11 @@ export function recordTrace(
 /** Topics that a stage reads, as the broker names them. */
 export function topicsOf(options: KafkaPipelineOptions, stage: StageName): string[] {
   const { pipeline, plan } = options
-  return topology[stage].reads.flatMap((name) =>
-    name === 'sources' ? pipeline.sources.map(({ topic }) => topic) : brokerTopic(name, plan.prefix),
-  )
+  const planned = topicsInUse(plan)
+  return topology[stage].reads.flatMap((name) => {
+    if (name === 'sources') return pipeline.sources.map(({ topic }) => topic)
+    return planned.includes(name) ? brokerTopic(name, plan.prefix) : []
+  })
 }
 
 export function topicName(options: KafkaPipelineOptions, stage: StageName, topic: string): TopicName | undefined {

@@ -81,6 +81,7 @@ export class KafkaPipeline {
     }
     for (const stage of this.options.roles) {
       if (stage === 'store' && this.options.sink === null) continue
+      if (stage === 'join' && this.options.plan.joinsLabels !== true) continue
       const consumer = new StageConsumer({
         kafka: this.options.kafka,
         groupId: groupId(this.options, stage),

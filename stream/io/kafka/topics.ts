@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto'
 import type { Admin, ITopicConfig, ITopicMetadata, Kafka } from 'kafkajs'
 import { decodeJson, encode } from '../../contract/encoding.ts'
 import { type Incarnation, incarnation as incarnationSchema } from '../../contract/pane.ts'
-import { brokerTopic, type TopicName, topicNames } from '../../contract/topics.ts'
+import { brokerTopic, type TopicName } from '../../contract/topics.ts'
 import { invariant, SentinelError } from '../../errors.ts'
+import { type JudgedTopic, topicsInUse } from '../../topology.ts'
 import { producerTimed, producerTimedPartitions } from './append-time.ts'
 import { readRanges } from './reader.ts'
 import { asRefusal, authenticationFailed, refusalOf } from './refusal.ts'
@@ -17,6 +18,8 @@ export interface TopicPlan {
   readonly replicationFactor?: number | undefined
   /** -1: for ever. */
   readonly retention: Readonly<Record<TopicName, number>>
+  /** Whether labels are joined: else the topics that this alone takes are not made, nor looked for. */
+  readonly joinsLabels?: boolean
 }
 
 /** Offsets of a partition: `[low, high)`. */
@@ -26,10 +29,13 @@ export interface OffsetRange {
 }
 
 /** Topics whose first record says which incarnation they are. */
-const withIncarnation = ['panes', 'casefile'] as const
+function withIncarnation({ joinsLabels = false }: TopicPlan): readonly JudgedTopic[] {
+  return joinsLabels ? ['panes', 'outcomes', 'casefile'] : ['panes', 'casefile']
+}
 
-/** The incarnation of each partition of `panes` and `casefile`. */
-export type Incarnations = Readonly<Record<(typeof withIncarnation)[number], readonly string[]>> & {
+/** The incarnation of each partition of `panes` and `casefile`, and of `outcomes` where labels are joined. */
+export type Incarnations = Readonly<Record<'panes' | 'casefile', readonly string[]>> & {
+  readonly outcomes?: readonly string[]
   /** Keys that may sign decisions from the start; null where record 0 of `casefile` is gone. */
   readonly publicKeys: Incarnation['publicKeys'] | null
   /** Offset of each partition of `casefile` from which on the broker stamps what is written: it was looked at there. */
@@ -140,8 +146,9 @@ export async function committedOffsets(
  * @returns the names of the topics made
  */
 export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<string[]> {
+  const names = topicsInUse(plan)
   const existing = new Set(await admin.listTopics())
-  const missing = topicNames.filter((name) => !existing.has(brokerTopic(name, plan.prefix)))
+  const missing = names.filter((name) => !existing.has(brokerTopic(name, plan.prefix)))
   if (missing.length > 0) {
     await createTopics(
       admin,
@@ -161,9 +168,9 @@ export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<strin
   }
   const topics = await topicsWithLeaders(
     admin,
-    topicNames.map((name) => brokerTopic(name, plan.prefix)),
+    names.map((name) => brokerTopic(name, plan.prefix)),
   )
-  for (const name of topicNames) {
+  for (const name of names) {
     const topic = brokerTopic(name, plan.prefix)
     const count = topics.find((found) => found.name === topic)?.partitions.length ?? 0
     if (count === plan.partitions[name]) continue
@@ -247,7 +254,7 @@ async function topicsWithLeaders(admin: Admin, names: string[]): Promise<ITopicM
 }
 
 /**
- * Reads record 0 of each partition of `panes` and `casefile`; writes it where the partition is empty. Should two
+ * Reads record 0 of each partition of the topics that tasks with checkpoints read; writes it where the partition is empty. Should two
  * processes write it at once, the one at offset 0 counts and the other is passed over.
  *
  * @throws CONFIGURATION_INVALID where the broker does not stamp the records of `casefile`
@@ -260,14 +267,14 @@ export async function ensureIncarnations(
   const before = await incarnationRanges(kafka, plan)
   const empty = before.filter(({ high }) => high === 0)
   await writeIncarnations(kafka, empty, publicKeys)
-  const found: Record<(typeof withIncarnation)[number], string[]> = { panes: [], casefile: [] }
+  const found: Record<JudgedTopic, string[]> = { panes: [], outcomes: [], casefile: [] }
   let keys: Incarnation['publicKeys'] | null = null
   const ranges = empty.length > 0 ? await incarnationRanges(kafka, plan) : before
   const first = ranges
     .filter(({ low }) => low === 0)
     .map(({ topic, partition }) => ({ topic, partition, from: 0, to: 1 }))
   await readRanges(kafka, first, (record) => {
-    const name = withIncarnation.find((candidate) => brokerTopic(candidate, plan.prefix) === record.topic)!
+    const name = withIncarnation(plan).find((candidate) => brokerTopic(candidate, plan.prefix) === record.topic)!
     const parsed = record.value === null ? undefined : incarnationSchema.safeParse(decodeJson(record.value))
     invariant(
       parsed?.success,
@@ -283,7 +290,7 @@ export async function ensureIncarnations(
 }
 
 interface IncarnationRange extends OffsetRange {
-  readonly name: (typeof withIncarnation)[number]
+  readonly name: JudgedTopic
   readonly topic: string
   readonly partition: number
 }
@@ -340,7 +347,7 @@ async function checkStamps(
 async function incarnationRanges(kafka: Kafka, plan: TopicPlan): Promise<IncarnationRange[]> {
   return withAdmin(kafka, async (admin) => {
     const all = []
-    for (const name of withIncarnation) {
+    for (const name of withIncarnation(plan)) {
       const topic = brokerTopic(name, plan.prefix)
       await topicsWithLeaders(admin, [topic])
       for (const [partition, range] of (await offsetRanges(admin, topic))!.entries())

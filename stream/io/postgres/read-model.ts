@@ -2,7 +2,9 @@
 import type { Measurement } from '../../contract/finding.ts'
 import type { AuditEntry, Incident, Remediation, Severity } from '../../contract/incident.ts'
 import type { EntityKind } from '../../contract/pane.ts'
+import type { LearnedReference } from '../../contract/reference.ts'
 import type { VerdictStatus } from '../../contract/verdict.ts'
+import { seriesOf, type TaskSlot } from '../../model-quality.ts'
 import {
   type Approval,
   answerBounds,
@@ -98,6 +100,23 @@ export function postgresReadModel(pool: Pool, schema: string): ReadModel {
       return { measurements: cut.filter((body) => body !== null), truncated: found.length > limit }
     },
 
+    async measurement(id) {
+      const [found] = await rows<{ record: Measurement }>(
+        `select record from ${name}.measurements where id = $1 order by time limit 1`,
+        [id],
+      )
+      return found?.record ?? null
+    },
+
+    async references(ids) {
+      if (ids.length === 0) return []
+      const found = await rows<{ record: LearnedReference }>(
+        `select record from ${name}.learned_references where reference_id = any($1::text[]) order by id`,
+        [ids],
+      )
+      return found.map(({ record }) => record)
+    },
+
     heatmap: (query) => postgresHeatmap(pool, name, query),
 
     async entities({ tenant, tenants }) {
@@ -116,6 +135,23 @@ export function postgresReadModel(pool: Pool, schema: string): ReadModel {
         [tenant ?? null, answerBounds.entities, tenants === undefined ? null : cleaned(tenants)],
       )
       return found.map(({ evaluation_ms, ...summary }): EntitySummary => ({ ...summary, evaluationMs: evaluation_ms }))
+    },
+
+    async quality({ tenant, tenants, entity, fromMs, toMs }) {
+      const where = new Conditions()
+      if (tenant !== undefined) where.add((at) => `tenant = ${at}`, tenant)
+      if (tenants !== undefined) where.add((at) => `tenant = any(${at}::text[])`, cleaned(tenants))
+      if (entity !== undefined) where.add((at) => `entity = ${at}`, entity)
+      where.add((at) => `slot_start >= ${at}::timestamptz`, timestamp(fromMs))
+      where.add((at) => `slot_start < ${at}::timestamptz`, timestamp(toMs))
+      const limit = where.value(answerBounds.qualitySlots + 1)
+      const found = await rows<TaskSlot>(
+        `select tenant, entity, source, model, version, segment, slot from ${name}.model_quality
+         where ${where} order by tenant, entity, source, series, slot_start, task limit ${limit}`,
+        where.values,
+      )
+      const truncated = found.length > answerBounds.qualitySlots
+      return { series: seriesOf(found.slice(0, answerBounds.qualitySlots)), truncated }
     },
 
     async approvals(state, { tenants } = {}) {

@@ -7,7 +7,7 @@ import { schemaName, timescaleSchema } from './schema.ts'
 
 /** How long to keep what, in ms; what is absent is kept for ever. */
 export interface Retention {
-  /** Measurements, their features, and entities not seen since. */
+  /** Measurements, their features, entities not seen since, the references of those, and the quality of models. */
   readonly measurements?: number
   /** Closed incidents with their versions, approvals and decisions. Open ones stay. */
   readonly incidents?: number
@@ -29,7 +29,8 @@ interface AgedTable {
   readonly kept: keyof Retention
   /** The column of event time. */
   readonly time: string
-  readonly condition?: string
+  /** @param schema its name, checked and quoted */
+  readonly condition?: (schema: string) => string
 }
 
 /** In an order in which nothing is left behind that the rest still points at. */
@@ -37,7 +38,17 @@ const agedTables: readonly AgedTable[] = [
   { table: 'measurement_features', kept: 'measurements', time: 'time' },
   { table: 'measurements', kept: 'measurements', time: 'time' },
   { table: 'entities', kept: 'measurements', time: 'time' },
-  { table: 'incidents', kept: 'incidents', time: 'updated_at', condition: `status = 'closed'` },
+  { table: 'model_quality', kept: 'measurements', time: 'slot_start' },
+  {
+    table: 'learned_references',
+    kept: 'measurements',
+    time: 'time',
+    // verdicts go on naming one for years
+    condition: (schema) =>
+      `not exists (select from ${schema}.entities e where e.tenant = learned_references.tenant
+         and e.entity = learned_references.entity and e.source = learned_references.source)`,
+  },
+  { table: 'incidents', kept: 'incidents', time: 'updated_at', condition: () => `status = 'closed'` },
   { table: 'commands', kept: 'commands', time: 'not_after' },
   { table: 'audit', kept: 'audit', time: 'time' },
   { table: 'dead_letters', kept: 'deadLetters', time: 'time' },
@@ -116,11 +127,11 @@ interface Chunks {
 }
 
 async function deleteRows(pool: Pool, schema: string, aged: AgedTable, cutoff: string): Promise<number> {
-  const { table, time, condition = 'true' } = aged
+  const { table, time, condition = () => 'true' } = aged
   return inBatches(pool, `deleting old rows of ${table}`, {
     text: `delete from ${schema}.${table} where ctid = any(array(
              select ctid from ${schema}.${table}
-             where ${time} < $1 and stored_at < $1 and ${condition} limit ${batchRows}))`,
+             where ${time} < $1 and stored_at < $1 and ${condition(schema)} limit ${batchRows}))`,
     values: [cutoff],
   })
 }

@@ -36,7 +36,9 @@ export function valuesOf({ stream, values }: { stream: string; values?: number[]
 export interface LevelCase {
   /** Ascending. */
   baseline: number[]
+  autocorrelation: number
   level: number
   statistic: number
   pValue: Record<'both' | 'up' | 'down', number>
+  oraclePValue: number
 }

@@ -31,7 +31,7 @@ describe('median', () => {
 
 describe('robust-z', () => {
   const judge = (baseline: Float64Array, level: number, config: object = {}) =>
-    robustZ.judge(baseline, level, robustZ.config.parse(config))
+    robustZ.judge({ levels: baseline, autocorrelation: 0 }, level, robustZ.config.parse(config))
 
   test('the example of its docstring', () => {
     const answer = judge(ascending(Array.from({ length: 36 }, (_, index) => index + 1)), 200)
@@ -88,7 +88,7 @@ describe('robust-z', () => {
 describe('quantile', () => {
   const config = quantile.config.parse({})
   const judge = (baseline: Float64Array, level: number, change: object = {}) =>
-    quantile.judge(baseline, level, quantile.config.parse(change))
+    quantile.judge({ levels: baseline, autocorrelation: 0 }, level, quantile.config.parse(change))
 
   test('the example of its docstring', () => {
     const baseline = constant(quantile.levelOf(slideOf(100), config)!, 36)

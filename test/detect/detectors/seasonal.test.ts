@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import { seasonalShares, seasonalTraffics } from '../../../bench/statistics/seasonal.ts'
+import { detectConfig } from '../../../stream/contract/configuration.ts'
 import type { Verdict } from '../../../stream/contract/verdict.ts'
 import { seasonal } from '../../../stream/detect/detectors/seasonal.ts'
+import { FeatureTrack, initialFeature } from '../../../stream/detect/feature.ts'
+import { compilePlan } from '../../../stream/detect/plan.ts'
 import { studentTail } from '../../../stream/detect/special-functions.ts'
 import { Random } from '../random.ts'
 
@@ -126,12 +130,15 @@ describe('what it knows', () => {
     expect(drifts.length).toBe(perHour)
   })
 
-  test('hours are those of the zone, on both sides of a change of its clock', () => {
-    const zone = 'Europe/Berlin'
+  test.each([
+    { zone: 'Europe/Berlin', change: 'forward', from: Date.UTC(2026, 1, 2) },
+    { zone: 'Europe/Berlin', change: 'back', from: Date.UTC(2026, 7, 31) },
+    { zone: 'Australia/Adelaide', change: 'forward', from: Date.UTC(2026, 7, 9, 14, 30) },
+    { zone: 'Australia/Adelaide', change: 'back', from: Date.UTC(2026, 1, 8, 13, 30) },
+  ])('hours are those of $zone where its clock goes $change', ({ zone, from }) => {
     const local = new Intl.DateTimeFormat('en-GB', { timeZone: zone, hour: 'numeric', hourCycle: 'h23' })
     const random = new Random(6)
-    // Until a week after the clock went forward: a load that follows the people's day.
-    const from = Date.UTC(2026, 1, 2)
+    // Until a week after the change, in the ninth week: a load that follows the people's day.
     const points = Array.from({ length: 9 * WEEK_HOURS }, (_, hour) => {
       const isDay = Number(local.format(from + hour * HOUR_MS)) >= 8
       return { endMs: from + (hour + 1) * HOUR_MS, value: (isDay ? 100 : 20) + random.normal() }
@@ -143,6 +150,38 @@ describe('what it knows', () => {
     expect(loud(zone)).toBe(0)
     expect(loud('UTC')).toBeGreaterThan(3)
   })
+})
+
+describe('hours that vary more than others', () => {
+  const traffic = (name: string) => seasonalTraffics.find((each) => each.name === name)!
+
+  test('one variance for all of them is wrong for the loud ones, ours is not', () => {
+    const loud = { traffic: traffic('one hour varies ten times as much'), weeks: [8], runs: 6, seed: 3 }
+    const [one] = seasonalShares(loud)
+    expect(one!.pooledWorst).toBeGreaterThan(0.2)
+    expect(one!.oursWorst).toBeLessThan(0.05)
+    expect(one!.ours).toBeLessThan(0.01)
+    expect(one!.found).toBeGreaterThan(0.9)
+  }, 60_000)
+
+  test('a deviation that a loud hour often has is found in a quiet one', () => {
+    const at = (hour: number) => (hour === 8 * WEEK_HOURS + 15 || hour === 8 * WEEK_HOURS + 3 ? 12 : 0)
+    const random = new Random(12)
+    const loudNight = (hour: number) => at(hour) + (hour % 24 < 8 ? 9 * random.normal() : 0)
+    const verdicts = run(weeksOf({ weeks: 9, levelSd: 0, noiseSd: 1, seed: 10, at: loudNight }))
+    const isFound = (hour: number) => verdicts[(8 * WEEK_HOURS + hour) * perHour]!.status !== 'stable'
+    expect([isFound(15), isFound(3)]).toEqual([true, false])
+  })
+})
+
+test.each([0, 1])('an incident in week %i does not hide one in the sixth, nor does its hour stand out then', (week) => {
+  const first = week * WEEK_HOURS + 60
+  const later = 5 * WEEK_HOURS + 110
+  const at = (hour: number) => (hour >= first && hour < first + 6 ? 60 : hour === later ? 15 : 0)
+  const verdicts = run(weeksOf({ weeks: 7, levelSd: 0, noiseSd: 1, seed: 11, at }))
+  expect(verdicts[later * perHour]!.status).not.toBe('stable')
+  const same = inWeek(verdicts, 5).slice(60 * perHour, 66 * perHour)
+  expect(same.filter(({ status }) => status !== 'stable')).toEqual([])
 })
 
 describe('what it learns', () => {
@@ -188,6 +227,21 @@ describe('what it learns', () => {
     expect(at(9).status).toBe('drift')
     expect(Math.abs(at(13).effect)).toBeLessThan(Math.abs(at(8).effect) / 1.5)
   })
+})
+
+test('another time zone begins anew, and the same one does not', () => {
+  const votes = {
+    model: [{ vote: 'v', problem: 'anomaly' as const, features: ['x'], detectors: ['seasonal'], quorum: 1 }],
+  }
+  const planOf = (timeZone: string) => compilePlan(detectConfig.parse({ votes, detectors: { seasonal: { timeZone } } }))
+  const utc = planOf('UTC')
+  const track = new FeatureTrack(utc, utc.featurePlan('model', 'x', 'numeric'), 30, initialFeature('x', 'numeric'))
+  track.state.detectors['seasonal'] = { running: seasonal.initial(), onsetMs: null, latest: null, alarm: null }
+  track.adopt(utc, planOf('UTC').featurePlan('model', 'x', 'numeric'), 30)
+  expect(track.state.detectors['seasonal']).toBeDefined()
+  const elsewhere = planOf('Europe/Berlin')
+  track.adopt(elsewhere, elsewhere.featurePlan('model', 'x', 'numeric'), 30)
+  expect(track.state.detectors['seasonal']).toBeUndefined()
 })
 
 test('its state is bounded', () => {

@@ -75,6 +75,7 @@ describe('label', () => {
         featureValues: ['stay'],
         prediction: undefined,
         score: undefined,
+        outcome: { kind: 'label', predictionId: 'p-1' },
       },
     ])
   })

@@ -7,7 +7,16 @@ import { describe, expect, it } from 'vitest'
 import { digestOf, idOf } from '../../../stream/contract/id.ts'
 import { createJwtVerifier } from '../../../stream/io/http/jwt.ts'
 import { type Route, routes } from '../../../stream/io/http/routes.ts'
-import { auditEntry, incident, measurement, noonMs, proposal, remediation } from '../records.ts'
+import {
+  auditEntry,
+  incident,
+  measurement,
+  modelQuality,
+  noonMs,
+  proposal,
+  qualitySlot,
+  remediation,
+} from '../records.ts'
 import { token as localToken, startApi, type TestApi } from './api.ts'
 import { issuerName, jwksEndpoint, jwksOf, jwtOptions, testKey, tokenOf } from './issuer.ts'
 
@@ -26,6 +35,10 @@ function proposalOf(tenant: string) {
   })
 }
 
+function measurementOf(tenant: string) {
+  return measurement({ tenant, entity: `${canary}${tenant}`, evaluationMs: noonMs - 5 })
+}
+
 async function filledApi(): Promise<TestApi> {
   const endpoint = await jwksEndpoint(await jwksOf([keys.rsa, keys.ec]))
   const api = await startApi({ verifyJwt: await createJwtVerifier(jwtOptions(endpoint.url)) })
@@ -33,7 +46,9 @@ async function filledApi(): Promise<TestApi> {
     const of = proposalOf(tenant)
     const shown = { id: of.incidentId, tenant, title: `${canary}${tenant}`, remediations: [remediation({}, of)] }
     api.apply('incidents', [incident(shown)])
-    api.apply('measurements', [measurement({ tenant, entity: `${canary}${tenant}`, evaluationMs: noonMs - 5 })])
+    api.apply('measurements', [measurementOf(tenant)])
+    const slots = [qualitySlot({ startMs: noonMs - 5 })]
+    api.apply('model-quality', [modelQuality({ tenant, entity: `${canary}${tenant}`, slots })])
     api.apply('audit', [auditEntry(0, { tenant, details: { said: `${canary}${tenant}` } })])
   }
   return api
@@ -85,7 +100,8 @@ const refused: Readonly<Record<string, () => Promise<string | null> | string | n
 /** A good request of a route, about tenant a or b. */
 function requestOf(route: Route, tenant: (typeof tenants)[number]): [path: string, options: { body?: string }] {
   const of = proposalOf(tenant)
-  const ids: Record<string, string> = { id: of.incidentId, commandId: of.commandId }
+  const measurementId = measurementOf(tenant).id
+  const ids: Record<string, string> = { id: of.incidentId, commandId: of.commandId, measurementId }
   const path = route.path.replaceAll(/:([A-Za-z]+)/g, (_, name: string) => ids[name] ?? '')
   const asksTenant = route.query !== undefined && 'tenant' in (route.query as { shape?: object }).shape!
   const range = route.path.endsWith('/heatmap') ? `&from=${noonMs - 60_000}&to=${noonMs}&stepMs=60000` : ''
@@ -113,8 +129,10 @@ const expectedAccess: Readonly<Record<string, `${Route['access']} ${Route['tenan
   'GET /api/v1/incidents': 'viewer filtered',
   'GET /api/v1/incidents/:id': 'viewer found',
   'GET /api/v1/measurements': 'viewer filtered',
+  'GET /api/v1/measurements/:measurementId/explanation': 'viewer found',
   'GET /api/v1/heatmap': 'viewer filtered',
   'GET /api/v1/entities': 'viewer filtered',
+  'GET /api/v1/quality': 'viewer filtered',
   'GET /api/v1/approvals': 'viewer filtered',
   'POST /api/v1/approvals/:commandId/decision': 'approver found',
   'GET /api/v1/audit': 'viewer filtered',

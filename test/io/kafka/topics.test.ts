@@ -2,12 +2,13 @@ import type { Admin, ITopicConfig } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { brokerTopic, topicNames } from '../../../stream/contract/topics.ts'
 import { createTopics, ensureTopics, type TopicPlan } from '../../../stream/io/kafka/topics.ts'
+import { topicsInUse } from '../../../stream/topology.ts'
 
 /** The topics that are asked for on a broker that has none. */
-async function created(replicationFactor?: number): Promise<readonly ITopicConfig[]> {
+async function created(replicationFactor?: number, joinsLabels = false): Promise<readonly ITopicConfig[]> {
   const made: ITopicConfig[] = []
   const each = <V>(value: V) => Object.fromEntries(topicNames.map((name) => [name, value])) as never
-  const plan: TopicPlan = { prefix: 'p.', partitions: each(1), retention: each(60_000), replicationFactor }
+  const plan: TopicPlan = { prefix: 'p.', partitions: each(1), retention: each(60_000), replicationFactor, joinsLabels }
   const admin = {
     listTopics: async () => [],
     createTopics: async ({ topics }: { topics: ITopicConfig[] }) => made.push(...topics) > 0,
@@ -28,11 +29,19 @@ describe('topics of ours', () => {
     [undefined, undefined],
   ])('with %s replicas take a record with %s of them in sync at least', async (replicationFactor, expected) => {
     const topics = await created(replicationFactor)
-    expect(topics.map(({ topic }) => topic)).toEqual(topicNames.map((name) => brokerTopic(name, 'p.')))
+    expect(topics.map(({ topic }) => topic)).toEqual(topicsInUse({}).map((name) => brokerTopic(name, 'p.')))
     for (const { replicationFactor: factor, configEntries = [] } of topics) {
       expect(factor).toBe(replicationFactor ?? -1)
       expect(configEntries.find(({ name }) => name === 'min.insync.replicas')?.value).toBe(expected)
     }
+  })
+})
+
+describe('topics of the join', () => {
+  it('are made where labels are joined, and not looked for where none are', async () => {
+    const names = (topics: readonly ITopicConfig[]) => topics.map(({ topic }) => topic)
+    expect(names(await created(1, true))).toEqual(topicNames.map((name) => brokerTopic(name, 'p.')))
+    expect(names(await created(1))).not.toContain('p.sentinel.model-quality.v1')
   })
 })
 

@@ -56,7 +56,14 @@ async function runStory(tracing: Tracing, { propagate }: { propagate: boolean })
   const headersById = new Map<string, string>()
   const demo = createMemoryDemo({
     pipeline: smallPipeline(),
-    partitions: { ...partitions, classifications: 1, 'command-results': 1, outcomes: 1, 'dead-letters': 1 },
+    partitions: {
+      ...partitions,
+      classifications: 1,
+      'command-results': 1,
+      outcomes: 1,
+      'model-quality': 1,
+      'dead-letters': 1,
+    },
     sourcePartitions,
     key,
     clock: () => startMs,

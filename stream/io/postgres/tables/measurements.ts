@@ -1,7 +1,11 @@
 import type { FeatureMeasurement, Measurement, RollUp, Vote } from '../../../contract/finding.ts'
+import type { LearnedReference } from '../../../contract/reference.ts'
 import { statusRank } from '../../../contract/verdict.ts'
 import { summaryOf } from '../../../read-model.ts'
 import { bestByKey, type Column, insertRows, type Row, type Table, timestamp } from './rows.ts'
+
+type MeasurementRow = Row<'measurements'> & { readonly body: Measurement }
+type ReferenceRow = Row<'measurements'> & { readonly body: LearnedReference }
 
 interface FeatureRow {
   readonly body: Measurement
@@ -10,10 +14,16 @@ interface FeatureRow {
   readonly driftScore: number | null
 }
 
-/** `measurements`, the narrow `measurement_features` beside it, and the newest evaluation in `entities`. */
+/**
+ * `measurements`, the narrow `measurement_features` beside it, and the newest evaluation in `entities`; learned
+ * references, which come on the same topic, in `learned_references`.
+ */
 export const measurementsTable: Table<'measurements'> = {
   topic: 'measurements',
-  async insert(client, schema, rows) {
+  async insert(client, schema, all) {
+    const rows = all.filter((row): row is MeasurementRow => row.body.type === 'measurement')
+    const references = all.filter((row): row is ReferenceRow => row.body.type === 'reference')
+    await insertRows(client, { schema, table: 'learned_references', columns: referenceColumns }, references)
     await insertRows(client, { schema, table: 'measurements', columns }, rows)
     const features = rows.flatMap(({ body }) => featureRows(body))
     await insertRows(client, { schema, table: 'measurement_features', columns: featureColumns }, features)
@@ -26,7 +36,19 @@ export const measurementsTable: Table<'measurements'> = {
   },
 }
 
-const columns: readonly Column<Row<'measurements'>>[] = [
+const referenceColumns: readonly Column<ReferenceRow>[] = [
+  ['id', 'text', ({ body }) => body.id],
+  ['reference_id', 'text', ({ body }) => body.reference],
+  ['time', 'timestamptz', ({ body }) => timestamp(body.toMs)],
+  ['tenant', 'text', ({ body }) => body.tenant],
+  ['entity', 'text', ({ body }) => body.entity],
+  ['kind', 'text', ({ body }) => body.kind],
+  ['source', 'text', ({ body }) => body.source],
+  ['learned_from', 'timestamptz', ({ body }) => timestamp(body.fromMs)],
+  ['record', 'json', ({ text }) => text],
+]
+
+const columns: readonly Column<MeasurementRow>[] = [
   ['id', 'text', ({ body }) => body.id],
   ['time', 'timestamptz', ({ body }) => timestamp(body.evaluationMs)],
   ['tenant', 'text', ({ body }) => body.tenant],
@@ -39,7 +61,7 @@ const columns: readonly Column<Row<'measurements'>>[] = [
   ['record', 'json', ({ text }) => text],
 ]
 
-const entityColumns: readonly Column<Row<'measurements'>>[] = [
+const entityColumns: readonly Column<MeasurementRow>[] = [
   ['tenant', 'text', ({ body }) => body.tenant],
   ['entity', 'text', ({ body }) => body.entity],
   ['source', 'text', ({ body }) => body.source],

@@ -4,6 +4,7 @@ import { commandsTable } from './commands.ts'
 import { deadLettersTable } from './dead-letters.ts'
 import { incidentsTable } from './incidents.ts'
 import { measurementsTable } from './measurements.ts'
+import { modelQualityTable } from './model-quality.ts'
 import type { Table } from './rows.ts'
 
 /** The tables of each stored topic. */
@@ -13,4 +14,5 @@ export const tables: { readonly [T in StoredTopic]: Table<T> } = {
   commands: commandsTable,
   audit: auditTable,
   'dead-letters': deadLettersTable,
+  'model-quality': modelQualityTable,
 }

@@ -2,8 +2,8 @@
  * Until when everything is known. A partition of a source says by its watermark that all panes that end at or before it
  * were sent; a pane is complete when every partition that may hold a part of it has said so.
  */
-import { compareCodeUnits } from '../contract/encoding.ts'
-import type { Heartbeat, Idle, PanesRecord } from '../contract/pane.ts'
+import { compareCodeUnits } from './encoding.ts'
+import type { Heartbeat, Idle, PanesRecord } from './pane.ts'
 
 /** Panes of one scope are complete together: those of a source, or of one partition of a `keyed` source. */
 export interface Scope {
@@ -50,7 +50,7 @@ export interface CompletenessSnapshot {
   })[]
 }
 
-type Declaration = Exclude<PanesRecord, { type: 'pane' | 'configuration-switch' | 'incarnation' }>
+type Declaration = Exclude<PanesRecord, { type: 'pane' | 'configuration-switch' | 're-baseline' | 'incarnation' }>
 
 export class Completeness {
   readonly #sources = new Map<string, SourceState>()
@@ -86,6 +86,19 @@ export class Completeness {
   /** Length of a source's panes, once declared. */
   paneMs(source: string): number | null {
     return this.#sources.get(source)?.paneMs ?? null
+  }
+
+  /**
+   * Event time below which every source has sent everything: its frontier, down to an end of one of its panes, because
+   * what lies in an open pane may still come. null before the watermark is there.
+   */
+  get wholeMs(): number | null {
+    if (this.#watermarkMs === null) return null
+    let least = this.#watermarkMs
+    for (const { paneMs } of this.#sources.values()) {
+      if (paneMs !== null) least = Math.min(least, Math.floor(this.#watermarkMs / paneMs) * paneMs)
+    }
+    return least
   }
 
   /** Whether its partitions are complete each on its own. */

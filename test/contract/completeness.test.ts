@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Completeness } from '../../stream/detect/completeness.ts'
+import { Completeness } from '../../stream/contract/completeness.ts'
 
 const joined = (source: string, partition: number, partitionCount: number, partitioning: 'any' | 'keyed' = 'any') =>
   ({

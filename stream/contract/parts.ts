@@ -1,4 +1,4 @@
-import { encode } from '../contract/encoding.ts'
+import { encode } from './encoding.ts'
 
 /**
  * Which parts of a task's state changed since the last checkpoint. A part is encoded when a checkpoint asks for it, so
