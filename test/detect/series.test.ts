@@ -69,7 +69,7 @@ describe('baseline', () => {
         { endMs: 0, hits: 1, trials: 5 },
         { endMs: 1, hits: 2, trials: 6 },
       ]),
-    ).toEqual({ hits: 3, trials: 11, overDispersion: 0 })
+    ).toEqual({ hits: 3, trials: 11, squaredTrials: 61, overDispersion: 0 })
   })
 })
 
