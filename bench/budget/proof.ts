@@ -14,7 +14,7 @@ import {
 } from '../../stream/detect/calibrate.ts'
 import { openingsOf, type ScoreSeries, within } from '../../stream/detect/openings.ts'
 import { type Kind, paneMs } from './kinds.ts'
-import { planAt, score, type VoteName, votes } from './scored.ts'
+import { planAt, score, type VoteName, valuesOf, votes } from './scored.ts'
 
 export const DAY_PANES = 288
 const WEEK_MS = 604_800_000
@@ -42,8 +42,10 @@ export interface ProofOptions {
   readonly series: number
   /** Of each series, halved: the first part calibrates, the second is observed. */
   readonly weeks: number
-  /** Series on which a vote runs at its calibrated threshold, and that peers follow. */
+  /** Series on which a vote runs at its calibrated threshold. */
   readonly operated: number
+  /** Series that peers follow: quiet ones, and as many with each shift. */
+  readonly followed: number
 }
 
 export interface ProofRow {
@@ -211,12 +213,12 @@ export interface DelayRow {
 const shiftSeed = (kind: Kind, index: number): number => seedOf(kind, index) + 500_000_000
 
 /** Series for peers: the first quiet ones, and shifted ones. */
-export function peerTask({ kind, operated }: ProofOptions, pass: Pass): PeerTask {
+export function peerTask({ kind, followed }: ProofOptions, pass: Pass): PeerTask {
   return {
-    quiet: pass.values.slice(0, operated),
+    quiet: pass.values.slice(0, followed),
     shifted: shifts.map((sd) => ({
       shift: sd,
-      series: Array.from({ length: operated }, (_, index) => score(shiftedCourse(kind, index, sd)).values),
+      series: Array.from({ length: followed }, (_, index) => valuesOf(shiftedCourse(kind, index, sd))),
     })),
   }
 }
@@ -228,9 +230,9 @@ function shiftedCourse(kind: Kind, index: number, sd: number) {
 
 /** Our delay at as many openings as a peer has on the same quiet series, counted in the same way. */
 export function compare(options: ProofOptions, pass: Pass, answer: PeerAnswer): DelayRow {
-  const { kind, operated, weeks } = options
+  const { kind, followed, weeks } = options
   const rules = rulesOf('level')
-  const ours = stretch(pass.scores.level.slice(0, operated), {
+  const ours = stretch(pass.scores.level.slice(0, followed), {
     fromMs: LEARNING_PANES * paneMs,
     toMs: Number.POSITIVE_INFINITY,
   })
@@ -238,11 +240,11 @@ export function compare(options: ProofOptions, pass: Pass, answer: PeerAnswer): 
     return sum + declustered(alarms.filter((index) => index >= LEARNING_PANES)).length
   }, 0)
   const threshold = thresholdAllowing(ours, rules, theirs)
-  const watchedWeeks = (operated * (weeks * 7 * DAY_PANES - LEARNING_PANES) * paneMs) / WEEK_MS
+  const watchedWeeks = (followed * (weeks * 7 * DAY_PANES - LEARNING_PANES) * paneMs) / WEEK_MS
   const plan = planAt('level', threshold)
   const delays = answer.shifted.map(({ shift, alarms }) => {
     const found = alarms.map((places) => places.find((index) => index >= SHIFT_AT) ?? Number.POSITIVE_INFINITY)
-    const scored = Array.from({ length: operated }, (_, index) => {
+    const scored = Array.from({ length: followed }, (_, index) => {
       return firstAtLeast(score(shiftedCourse(kind, index, shift), plan).byVote.level, threshold)
     })
     return { shift, ours: delayOf(scored), theirs: delayOf(found.map((index) => index - SHIFT_AT)) }

@@ -2,7 +2,7 @@
  * Whether budgets of false alarms hold, how soon shifts are found at as many false alarms as River's detectors have, and
  * what the default votes come to. Seeds are fixed in the files. Two processes.
  *
- *   npx tsx bench/budget/run.ts [--series 200] [--weeks 4] [--operated 20] [--days 14] [--write]
+ *   npx tsx bench/budget/run.ts [--series 200] [--weeks 4] [--operated 20] [--followed 40] [--days 14] [--write]
  *
  * `--only-defaults` counts the default votes alone, of 40 series: for after a change of the default configuration.
  * `--write` puts the tables into docs/budget.md and the rates of the default votes into stream/config/expected-openings.ts,
@@ -32,6 +32,7 @@ const { values } = parseArgs({
     series: { type: 'string', default: '200' },
     weeks: { type: 'string', default: '4' },
     operated: { type: 'string', default: '20' },
+    followed: { type: 'string', default: '40' },
     days: { type: 'string', default: '14' },
     'traffic-seeds': { type: 'string', default: '10' },
     runs: { type: 'string', default: '2000' },
@@ -41,7 +42,8 @@ const { values } = parseArgs({
   },
   allowNegative: true,
 })
-const whole = (name: 'series' | 'weeks' | 'operated' | 'days' | 'traffic-seeds' | 'runs', least: number): number => {
+type Count = 'series' | 'weeks' | 'operated' | 'followed' | 'days' | 'traffic-seeds' | 'runs'
+const whole = (name: Count, least: number): number => {
   const value = Number(values[name])
   if (!Number.isSafeInteger(value) || value < least)
     throw new RangeError(`--${name}: a whole number of at least ${least}`)
@@ -75,14 +77,15 @@ function work(order: WorkerOrder): Promise<WorkerAnswer[]> {
 const requirements = fileURLToPath(new URL('../../test/conformance/requirements.txt', import.meta.url))
 const interpreter = values.peers && !isOnlyDefaults ? python({ name: 'budget', requirements }) : null
 const names = kinds.map(({ name }) => name)
-const order = { series, weeks, operated: Math.min(operated, series), python: interpreter }
+const followed = Math.min(series, whole('followed', 1))
+const order = { series, weeks, operated: Math.min(operated, series), followed, python: interpreter }
 const halves = [0, 1].map((half) => names.filter((_, index) => index % 2 === half))
 const answers = (await Promise.all(halves.map((some) => work({ ...order, kinds: some })))).flat()
 answers.sort((a, b) => names.indexOf(a.kind) - names.indexOf(b.kind))
 const traffic = await trafficRates({ days: whole('days', 1), seeds: whole('traffic-seeds', 1) })
 const rates: DefaultRate[] = [...traffic, ...answers.map((each) => each.defaults)]
 const runs = whole('runs', 100)
-const command = `npx tsx bench/budget/run.ts --series ${series} --weeks ${weeks} --operated ${order.operated} --days ${values.days} --traffic-seeds ${values['traffic-seeds']} --runs ${runs}`
+const command = `npx tsx bench/budget/run.ts --series ${series} --weeks ${weeks} --operated ${order.operated} --followed ${followed} --days ${values.days} --traffic-seeds ${values['traffic-seeds']} --runs ${runs}`
 const chances = { any: anyDrift({ features: 20, runs, seed: SEED }), agreeing: agreeing({ runs, seed: SEED }), runs }
 
 const proof = answers.flatMap((each) => each.proof)

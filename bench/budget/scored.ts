@@ -8,7 +8,7 @@ import { Entity } from '../../stream/detect/entity.ts'
 import { ScoreRecorder, type ScoreSeries } from '../../stream/detect/openings.ts'
 import { compilePlan, type Plan } from '../../stream/detect/plan.ts'
 import { Random } from '../../test/detect/random.ts'
-import { type Kind, paneMs, scaled } from './kinds.ts'
+import { type Kind, paneMs, type SeriesPane, scaled } from './kinds.ts'
 
 /** The votes that are held, by what they are for. */
 export const votes = ['value', 'level'] as const
@@ -64,17 +64,24 @@ export interface Scored {
   readonly values: readonly number[]
 }
 
-/** @param plan that of the scored pass where absent */
-export function score({ kind, seed, panes, shift }: Course, plan: Plan = scoringPlan): Scored {
+/** The panes of a series, and what they are without being judged. */
+function panesOf({ kind, seed, panes, shift }: Course): SeriesPane[] {
   const next = kind.panes(new Random(seed))
+  return Array.from({ length: panes }, (_, index) => {
+    return scaled(next(), shift !== undefined && index >= shift.fromPane ? shift.sd : 0)
+  })
+}
+
+export const valuesOf = (course: Course): number[] => panesOf(course).map(({ mean }) => mean)
+
+/** @param plan that of the scored pass where absent */
+export function score(course: Course, plan: Plan = scoringPlan): Scored {
   const recorders = { value: new ScoreRecorder(), level: new ScoreRecorder() }
   const values: number[] = []
   let entity: Entity | null = null
-  for (let index = 0; index < panes; index++) {
-    const shiftSd = shift !== undefined && index >= shift.fromPane ? shift.sd : 0
-    const { count, mean, m2 } = scaled(next(), shiftSd)
-    values.push(mean)
-    const pane = paneOf(index, { count, mean, m2 })
+  for (const [index, moments] of panesOf(course).entries()) {
+    values.push(moments.mean)
+    const pane = paneOf(index, moments)
     entity ??= Entity.first(plan, 'bench', { pane, slideEndMs: pane.endMs })
     const { measurement } = entity.closeSlide([pane], { endMs: pane.endMs, paneMs, isSilent: true })
     for (const vote of measurement.votes) {
@@ -88,7 +95,7 @@ export function score({ kind, seed, panes, shift }: Course, plan: Plan = scoring
   return { byVote: { value: recorders.value.series(), level: recorders.level.series() }, values }
 }
 
-function paneOf(index: number, { count, mean, m2 }: { count: number; mean: number; m2: number }): Pane {
+function paneOf(index: number, { count, mean, m2 }: SeriesPane): Pane {
   const startMs = index * paneMs
   // of the histogram nothing is judged here: all rows lie in the bucket of their mean
   const histogram = { zero: 0, positive: [[bucketOf(mean), count]] as [number, number][], negative: [] }

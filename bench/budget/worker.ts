@@ -22,6 +22,7 @@ export interface WorkerOrder {
   readonly series: number
   readonly weeks: number
   readonly operated: number
+  readonly followed: number
   /** Interpreter with River; null: no peers. */
   readonly python: string | null
 }
@@ -35,7 +36,8 @@ export interface WorkerAnswer {
 
 const order = JSON.parse(process.argv[2]!) as WorkerOrder
 for (const kind of kinds.filter(({ name }) => order.kinds.includes(name))) {
-  const options: ProofOptions = { kind, series: order.series, weeks: order.weeks, operated: order.operated }
+  const { series, weeks, operated, followed } = order
+  const options: ProofOptions = { kind, series, weeks, operated, followed }
   const pass = await scoredPass(options)
   const proof = prove(options, pass)
   const answers = order.python === null ? [] : askPeers(order.python, options, pass)
