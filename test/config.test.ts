@@ -291,6 +291,7 @@ describe('mistakes', () => {
       'sources[1].topic (line 1): topic "a" is read by source "a" already',
     ],
     ['sources: [{name: sentinel.panes.v1, format: metric}]', 'a topic that we write'],
+    ['sources: [{name: commands, topic: their-commands, format: metric}]', 'passes through the same tasks'],
     [
       'topics: {partitions: {measurements: 3}}',
       'topics.partitions.measurements (line 1): found 3; allowed: at least as many as topics.partitions.panes, 12',

@@ -6,6 +6,7 @@ import { type CalibratedThreshold, type Calibration, falseAlarmRate } from '../c
 import { configurationDigests } from '../contract/configuration.ts'
 import { decodeJson } from '../contract/encoding.ts'
 import type { Measurement } from '../contract/finding.ts'
+import type { LearnedReference } from '../contract/reference.ts'
 import { type CalibrationRules, calibrate as calibrateVote, scoringConfig } from '../detect/calibrate.ts'
 import { compileSustain } from '../detect/plan.ts'
 import { type LabelledIncident, ScorePool } from '../detect/score-pool.ts'
@@ -86,7 +87,8 @@ async function run(context: CommandContext<typeof flags>): Promise<number> {
   const seen = { fromMs: Number.POSITIVE_INFINITY, toMs: Number.NEGATIVE_INFINITY }
   const observe: ReplayOptions['observe'] = ({ topic, value }) => {
     if (topic !== 'measurements') return
-    const measurement = decodeJson(value) as Measurement
+    const measurement = decodeJson(value) as Measurement | LearnedReference
+    if (measurement.type === 'reference') return
     seen.fromMs = Math.min(seen.fromMs, measurement.evaluationMs)
     seen.toMs = Math.max(seen.toMs, measurement.evaluationMs)
     pool.add(measurement)

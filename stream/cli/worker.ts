@@ -17,7 +17,14 @@ import type { Failpoint } from '../io/kafka/failpoint.ts'
 import { KafkaPipeline } from '../io/kafka/pipeline.ts'
 import type { Cadence } from '../io/kafka/pipeline-options.ts'
 import { declaredKeys, isValidEverywhere } from '../io/kafka/signing-keys.ts'
-import { ensureIncarnations, ensureTopics, type Incarnations, type TopicPlan, withAdmin } from '../io/kafka/topics.ts'
+import {
+  ensureIncarnations,
+  ensureTopics,
+  existingTopics,
+  type Incarnations,
+  type TopicPlan,
+  withAdmin,
+} from '../io/kafka/topics.ts'
 import { postgresCheckpointStore } from '../io/postgres/checkpoint-store.ts'
 import { postgresConfigurationStore } from '../io/postgres/configurations.ts'
 import { migrate } from '../io/postgres/migrate.ts'
@@ -374,7 +381,7 @@ const lookForTopicsMs = 2_000
  */
 async function presentSources({ config }: LoadedConfig, kafka: Kafka): Promise<Config['sources']> {
   const { sources, optionalSources } = config
-  const topics = new Set(await withAdmin(kafka, (admin) => admin.listTopics()))
+  const topics = await withAdmin(kafka, existingTopics)
   const missing = sources.filter(({ name, topic }) => !topics.has(topic) && !optionalSources.includes(name))
   if (missing.length > 0) {
     const names = missing.map(({ topic }) => topic).join(', ')

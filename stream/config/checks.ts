@@ -109,6 +109,9 @@ function checkSecurity(draft: Draft, problems: Problem[], warnings: string[]): v
   }
 }
 
+/** Their tasks of ingest are named as a source's would be. */
+const carried: ReadonlySet<string> = new Set<TopicName>(['commands', 'command-results'])
+
 function checkSources({ sources = [], topics }: Draft, problems: Problem[]): void {
   const ours = new Set(topicNames.map((topic) => brokerTopic(topic, topics?.prefix ?? '')))
   const names = new Set<string>()
@@ -125,6 +128,12 @@ function checkSources({ sources = [], topics }: Draft, problems: Problem[]): voi
     if (other !== undefined) {
       const text = `topic "${source.topic}" is read by source "${other}" already; allowed: one source for a topic`
       problems.push({ path: [...path, 'topic'], text })
+    }
+    if (carried.has(source.name)) {
+      problems.push({
+        path: [...path, 'name'],
+        text: `found "${source.name}", the name of a topic of ours that passes through the same tasks; allowed: another name`,
+      })
     }
     if (ours.has(source.topic)) {
       problems.push({

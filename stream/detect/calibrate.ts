@@ -145,6 +145,8 @@ function lowestAllowed(
   countAt: (threshold: number) => number,
   { allowed, greatest }: { allowed: number; greatest: number },
 ): number {
+  // no score lies above the lowest threshold, so there is no grid; one that is equal to it still reaches it
+  if (greatest <= THRESHOLD_MIN) return THRESHOLD_MIN * (countAt(THRESHOLD_MIN) <= allowed ? 1 : 1 + PRECISION)
   const step = (greatest / THRESHOLD_MIN) ** (1 / GRID_STEPS)
   let high = greatest * step
   let low = high / step

@@ -211,7 +211,8 @@ export class Group {
     await this.parts.stop()
     const own = (await this.admin.listTopics()).filter((topic) => topic.startsWith(this.prefix))
     if (own.length > 0) await this.admin.deleteTopics({ topics: own })
-    const { groups } = await this.admin.listGroups()
+    // a coordinator may still be loading: what is left behind goes with its broker
+    const { groups } = await this.admin.listGroups().catch(() => ({ groups: [] }))
     const ids = groups.map(({ groupId }) => groupId).filter((id) => id.startsWith(this.prefix))
     await this.admin.deleteGroups(ids).catch(() => {}) // members of killed workers may be left, and go by themselves
     await this.admin.disconnect()

@@ -11,6 +11,7 @@ import { Random } from '../detect/random.ts'
 const startMs = Date.UTC(2026, 0, 5)
 const paneMs = 300_000
 const hourMs = 3_600_000
+/** A day and a half: a reference is learned after the first, and its record is on the topic of the measurements too. */
 const panes = 432
 const hosts = ['a', 'b', 'c', 'd']
 const configText = `
@@ -19,7 +20,7 @@ detect:
   detectors: {student-t: {minEffect: 0}}
   votes:
     metric:
-      - {vote: value, problem: anomaly, features: every numeric, detectors: [student-t], quorum: 1, sustain: {evaluations: 1}}
+      - {vote: value, problem: anomaly, features: every numeric, detectors: [student-t, page-hinkley], quorum: 1, sustain: {evaluations: 1}}
 topics: {partitions: {panes: 1, casefile: 1}}
 `
 

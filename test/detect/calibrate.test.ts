@@ -85,6 +85,20 @@ describe('calibrate', () => {
   it('gives the lowest threshold where even that opens less often than the target', () => {
     expect(thresholdOf(history, 5_000).threshold).toBe(0.5)
   })
+
+  it('ends where no score lies above the lowest threshold', () => {
+    const flat = (score: number): EntityScores[] =>
+      quiet(20, 1, 1).map(({ entity, features: [series] }) => {
+        return { entity, features: [{ ...series!, scores: series!.scores.map(() => score) }] }
+      })
+    expect(thresholdOf(flat(0), 1).threshold).toBe(0.5)
+    // each is one opening that never ends
+    expect(thresholdOf(flat(0.5), 1).threshold).toBe(0.5)
+    expect(thresholdOf(flat(0.5), 0.9).threshold).toBeGreaterThan(0.5)
+    const once = flat(0)
+    once[0]!.features[0]!.scores[100] = 0.6
+    expect(thresholdOf(once, 1)).toMatchObject({ threshold: 0.5, withoutLargestCluster: { threshold: 0.5 } })
+  })
 })
 
 describe('rates', () => {

@@ -103,9 +103,28 @@ export async function offsetRanges(admin: Admin, topic: string): Promise<OffsetR
   }
 }
 
+/**
+ * Names of all topics. Where no broker answers KafkaJS reads its nothing as an answer (a TypeError): that is asked again.
+ *
+ * @throws BROKER_UNAVAILABLE when none answers for ten seconds
+ */
+export async function existingTopics(admin: Pick<Admin, 'listTopics'>): Promise<ReadonlySet<string>> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return new Set(await admin.listTopics())
+    } catch (cause) {
+      if (!(cause instanceof TypeError)) throw cause
+      if (tries === triesMax) {
+        throw new SentinelError('BROKER_UNAVAILABLE', 'No broker says which topics there are', { cause })
+      }
+      await new Promise((resolve) => setTimeout(resolve, retryDelayMs))
+    }
+  }
+}
+
 /** The same for a topic that may not be there: asked for its offsets, KafkaJS would look for it for many minutes. */
 export async function rangesIfThere(admin: Admin, topic: string): Promise<OffsetRange[] | null> {
-  return (await admin.listTopics()).includes(topic) ? offsetRanges(admin, topic) : null
+  return (await existingTopics(admin)).has(topic) ? offsetRanges(admin, topic) : null
 }
 
 /** What a group's coordinator says while it moves, or comes up: for a moment after a broker has started. */
@@ -147,7 +166,7 @@ export async function committedOffsets(
  */
 export async function ensureTopics(admin: Admin, plan: TopicPlan): Promise<string[]> {
   const names = topicsInUse(plan)
-  const existing = new Set(await admin.listTopics())
+  const existing = await existingTopics(admin)
   const missing = names.filter((name) => !existing.has(brokerTopic(name, plan.prefix)))
   if (missing.length > 0) {
     await createTopics(

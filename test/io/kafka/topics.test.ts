@@ -1,7 +1,7 @@
 import type { Admin, ITopicConfig } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { brokerTopic, topicNames } from '../../../stream/contract/topics.ts'
-import { createTopics, ensureTopics, type TopicPlan } from '../../../stream/io/kafka/topics.ts'
+import { createTopics, ensureTopics, existingTopics, type TopicPlan } from '../../../stream/io/kafka/topics.ts'
 import { topicsInUse } from '../../../stream/topology.ts'
 
 /** The topics that are asked for on a broker that has none. */
@@ -72,5 +72,18 @@ describe('topics that the broker does not make', () => {
 
   it('are told of as they are, for any other reason', async () => {
     await expect(createTopics(admin(['POLICY_VIOLATION']).admin, [{ topic: 't' }])).rejects.toThrow('Topic creation')
+  })
+})
+
+describe('the topics that there are', () => {
+  it('are asked for again where no broker answered, and a refusal is told at once', async () => {
+    let asked = 0
+    const listTopics = async () => {
+      if (++asked < 3) throw new TypeError("Cannot destructure property 'topicMetadata' of null")
+      return ['a']
+    }
+    expect(await existingTopics({ listTopics })).toEqual(new Set(['a']))
+    const refused = async () => Promise.reject(new Error('refused'))
+    await expect(existingTopics({ listTopics: refused })).rejects.toThrow('refused')
   })
 })
