@@ -7,6 +7,7 @@ import type { CommitPoint, LogRecord } from '../../contract/stage.ts'
 import { SentinelError } from '../../errors.ts'
 import { producerTimed } from './append-time.ts'
 import { assignBySubscription } from './assigner.ts'
+import { beating } from './beating.ts'
 import type { Failpoint } from './failpoint.ts'
 import { isUntimed, toLogRecord } from './record.ts'
 import { asGroupRefusal, isGroupRefused, refusalOf, unreadable } from './refusal.ts'
@@ -365,13 +366,16 @@ export class StageConsumer {
     const slot = this.slots.get(`${batch.topic}/${batch.partition}`)
     if (slot === undefined) return
     let interruption: Error | undefined
+    const context = this.context(slot, payload, (error) => {
+      interruption = error
+    })
+    // a checkpoint of a quiet moment may be under way, and last longer than the session: nothing else is fetched meanwhile,
+    // and so nothing else beats
+    await beating(context, () => slot.tail)
     await this.exclusive(slot, async (handler) => {
       const startedMs = performance.now()
       const before = handler.next
       this.checkContinuity(slot, handler, batch)
-      const context = this.context(slot, payload, (error) => {
-        interruption = error
-      })
       await handler.takeBatch(this.logRecords(payload), {
         ...context,
         left: Math.max(0, Number(batch.highWatermark) - Number(batch.lastOffset()) - 1),

@@ -12,6 +12,7 @@ export class FakeGroup {
   hasLeft = false
   /** Between a crash and the next join the client has no group: it refuses to pause, resume and seek. */
   hasGroup = true
+  heartbeats = 0
   /** How often it was told to run. */
   runs = 0
   private readonly listeners = new Map<string, Listener[]>()
@@ -97,7 +98,7 @@ export class FakeGroup {
         highWatermark: String(this.log.get(key)!.length),
         lastOffset: () => messages.at(-1)!.offset,
       },
-      heartbeat: async () => {},
+      heartbeat: async () => void this.heartbeats++,
       isRunning: () => true,
       isStale: () => false,
       resolveOffset: (offset: string) => void this.fetchAt.set(key, Number(offset) + 1),

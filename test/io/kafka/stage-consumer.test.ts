@@ -233,6 +233,28 @@ describe('a member of a stage’s group', () => {
     expect(fatal).toEqual([])
   })
 
+  it('goes on beating while a batch waits for the checkpoint of a quiet moment', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { group, handlers } = await started()
+    group.join('m1', { t: [0] })
+    await recovered(handlers, 1)
+    let store = () => {}
+    let isStoring = false
+    handlers[0]!.whenQuiet = () => {
+      isStoring = true
+      return new Promise<void>((resolve) => (store = resolve))
+    }
+    await vi.advanceTimersByTimeAsync(3_000)
+    expect(isStoring).toBe(true)
+    const fetching = group.fetch('t', 0)
+    const before = group.heartbeats
+    await vi.advanceTimersByTimeAsync(8_000)
+    expect(group.heartbeats - before).toBeGreaterThanOrEqual(7)
+    store()
+    expect(await fetching).toEqual([0, 1, 2, 3, 4, 5])
+  })
+
   it('tells of a gap before the next record, and of none where there is none', async () => {
     const { group, handlers, gaps } = await started()
     group.join('m1', { t: [0] })
